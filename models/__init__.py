@@ -1,0 +1,1 @@
+"""What a segmentation model is: summary, features, scorer, profiles, playbooks, artifact, registry."""

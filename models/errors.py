@@ -1,0 +1,25 @@
+"""What can be wrong with a model, said in sentences. They know nothing of HTTP."""
+
+
+class ModelError(Exception):
+    """Base of everything that can be wrong with a model; the message is a sentence for people."""
+
+
+class ArtifactRefused(ModelError):
+    """An artifact is damaged, tampered with, or made with versions that do not fit; it is not served."""
+
+
+class UnknownVersion(ModelError):
+    """No model of that version is in the registry."""
+
+
+class NoActiveModel(ModelError):
+    """The registry has no active model yet."""
+
+
+class PlaybooksRefused(ModelError):
+    """A playbook file cannot be used."""
+
+
+class UnknownSegment(ModelError):
+    """The model has no segment with that id."""

@@ -1,0 +1,54 @@
+"""The manifest of an artifact: everything a person or a program wants to know of a model but its arrays."""
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from models.evidence import CleaningReport, FeatureRecord, Record, Selection, SourceFile
+from models.segment import Spread
+
+VERSION_PATTERN = re.compile(r"[0-9]{8}-[0-9a-f]{16}")
+
+
+class FileRecord(Record):
+    """A file of the artifact as it was written."""
+
+    sha256: str
+    bytes: int
+
+
+class Manifest(Record):
+    """Stored as `manifest.json`; the artifact's version is its date and the digest of these bytes."""
+
+    format: Literal[1] = 1
+    as_of: AwareDatetime
+    customers: int
+    features: tuple[FeatureRecord, ...]
+    ranges: dict[str, tuple[float, float]]
+    base: dict[str, Spread]
+    seed: int
+    parameters: dict[str, str | int | float | bool | None]
+    data: tuple[SourceFile, ...]
+    data_first: AwareDatetime
+    data_last: AwareDatetime
+    notes: tuple[str, ...]
+    cleaning: CleaningReport
+    selection: Selection
+    previous: str | None
+    libraries: dict[str, str]
+    files: dict[str, FileRecord]
+
+    def to_bytes(self) -> bytes:
+        """The canonical text: the same manifest gives the same bytes."""
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+
+def version_of(manifest: bytes, as_of: datetime) -> str:
+    """The version these manifest bytes have: the day of `as_of`, then 16 hexadecimal digits of their SHA-256.
+
+    Because the manifest holds the digest of every other file, no file can change without the version changing.
+    """
+    return f"{as_of:%Y%m%d}-{hashlib.sha256(manifest).hexdigest()[:16]}"

@@ -1,0 +1,58 @@
+"""The registry is a directory: one folder per version, and the file ACTIVE that names the one to serve."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from models.artifact import MANIFEST, flush_directory, write_durably
+from models.errors import NoActiveModel, UnknownVersion
+from models.manifest import VERSION_PATTERN
+
+ACTIVE = "ACTIVE"
+
+
+class Registry:
+    """The models in a directory. Training publishes here, services read; neither knows the other."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def versions(self) -> list[str]:
+        """All published versions, newest training date first."""
+        if not self.directory.is_dir():
+            return []
+        found = [path.name for path in self.directory.iterdir() if self._is_published(path)]
+        return sorted(found, reverse=True)
+
+    def path(self, version: str) -> Path:
+        """The folder of a published version. Raises UnknownVersion, also for names that are no version at all."""
+        path = self.directory / version
+        if not VERSION_PATTERN.fullmatch(version) or not self._is_published(path):
+            raise UnknownVersion(f"there is no model {version[:60]!r}; GET /models lists those there are")
+        return path
+
+    def active(self) -> str:
+        """The version that ACTIVE names. Raises NoActiveModel where nothing was activated yet."""
+        try:
+            named = (self.directory / ACTIVE).read_text("ascii", "replace").strip()
+        except OSError as error:
+            raise NoActiveModel(
+                f"no model is active in {self.directory}; train one with: python -m training fit FILE"
+            ) from error
+        return named
+
+    def activate(self, version: str) -> None:
+        """Point ACTIVE at a published version, atomically: a reader sees the old name or the new one."""
+        self.path(version)
+        fresh = self.directory / f".{ACTIVE}.{os.getpid()}.partial"
+        write_durably(fresh, f"{version}\n".encode())
+        fresh.replace(self.directory / ACTIVE)
+        flush_directory(self.directory)
+
+    def published_at(self, version: str) -> datetime:
+        """When the version was put here: the time of its manifest file, UTC."""
+        return datetime.fromtimestamp((self.path(version) / MANIFEST).stat().st_mtime, UTC)
+
+    def _is_published(self, path: Path) -> bool:
+        named = VERSION_PATTERN.fullmatch(path.name)
+        return bool(named) and not path.is_symlink() and (path / MANIFEST).is_file()

@@ -1,0 +1,1 @@
+"""Online: the HTTP API, the store and the command line around them."""

@@ -1,0 +1,1 @@
+"""Offline: transactions become features, a fitted pipeline, evidence and a published artifact."""
