@@ -10,12 +10,18 @@ class Record(BaseModel):
 
 
 class SourceFile(Record):
-    """One file (or query) the data came from; `sha256` is of its bytes."""
+    """What identifies one file (or query) that was read.
+
+    `name` has no folder; `sha256` is of the file as it lies on disk, so `sha256sum` shows the same; of a query it
+    is of its rows' text, in the order they came. `left_out` counts lines of a text file that do not have as many
+    fields as its header and are therefore not among the `rows`.
+    """
 
     name: str
     sha256: str
     bytes: int
     rows: int
+    left_out: int = 0
 
 
 class RuleCount(Record):
@@ -43,7 +49,6 @@ class CleaningReport(Record):
     returns: int
     returned_value: float
     cancelled_purchases: int
-    customers_seen: int
     customers: int
     orders: int
     revenue: float
@@ -58,7 +63,6 @@ class Candidate(Record):
     davies_bouldin: float
     smallest_share: float
     inertia: float
-    score: float | None
     excluded: str | None
 
 

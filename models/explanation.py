@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from models.scorer import Placement
+from models.scorer import Scorer
 from models.segment import Segment, Spread
-from models.wording import measure, statement
+from models.wording import beside, measure, saying
 
 MOST = 3  # reasons a person reads; the first one or two usually carry the margin
+NOTICEABLE = 0.1  # quartile widths of the base by which a median must differ to be worth saying
 
 
 class Reason(NamedTuple):
-    """One feature's part in the decision; `contribution` is its share of the margin, largest first."""
+    """One feature's part in the decision; `contribution` is its part of the margin, largest first."""
 
     feature: str
     value: float
@@ -30,43 +31,55 @@ class OutsideTraining(NamedTuple):
     high: float
 
 
-def reasons(
-    names: Sequence[str],
-    values: Sequence[float],
-    placement: Placement,
-    segment: Segment,
-    base: Mapping[str, Spread],
-) -> list[Reason]:
-    """At most three reasons, by contribution to the margin between the nearest and the second segment.
-
-    Features that speak for the other segment are left out; one always speaks for this one, because the
-    contributions add up to a margin that is not negative (on an exact tie the first feature is named).
-    """
-    order = sorted(range(len(names)), key=lambda index: -placement.contributions[index])
-    chosen = [index for index in order[:MOST] if placement.contributions[index] > 0] or order[:1]
-    found = []
-    for index in chosen:
-        name, value = names[index], values[index]
-        here, overall = segment.features[name].median, base[name].median
-        found.append(
-            Reason(
-                name,
-                value,
-                here,
-                overall,
-                round(placement.contributions[index], 4),
-                statement(name, value, here, overall),
-            )
-        )
-    return found
+class _Typical(NamedTuple):
+    feature: str
+    segment_median: float
+    base_median: float
+    said_before: str
+    said_after: str
 
 
-def outside_training(values: Mapping[str, float], ranges: Mapping[str, tuple[float, float]]) -> list[OutsideTraining]:
+class Explainer:
+    """Says why, for one model. What depends on segment and feature only is prepared once."""
+
+    def __init__(self, scorer: Scorer, segments: Sequence[Segment], base: Mapping[str, Spread]) -> None:
+        """`segments` in the order of the scorer's centres; `base` has the medians over all customers."""
+        self._typical = [
+            [self._prepare(name, segment.features[name].median, base[name].median) for name in scorer.features]
+            for segment in segments
+        ]
+
+    def reasons(self, values: Sequence[float], nearest: int, contributions: Sequence[float]) -> list[Reason]:
+        """At most three reasons, by contribution to the margin between the nearest and the second segment.
+
+        `values` and `contributions` are in the order of the scorer's features. Features that speak for the other
+        segment are left out; one always speaks for this one, because the contributions add up to a margin that
+        is not negative (on an exact tie the first feature is named).
+        """
+        order = sorted(range(len(contributions)), key=contributions.__getitem__, reverse=True)
+        chosen = [index for index in order[:MOST] if contributions[index] > 0] or order[:1]
+        typical = self._typical[nearest]
+        found = []
+        for index in chosen:
+            known, value = typical[index], values[index]
+            says = known.said_before.format(measure(known.feature, value)) + known.said_after
+            contribution = round(contributions[index], 4)
+            found.append(Reason(known.feature, value, known.segment_median, known.base_median, contribution, says))
+        return found
+
+    @staticmethod
+    def _prepare(feature: str, here: float, overall: float) -> _Typical:
+        return _Typical(feature, here, overall, saying(feature), f"; {beside(feature, here, overall)}")
+
+
+def outside_training(
+    values: Mapping[str, float | str], ranges: Mapping[str, tuple[float, float]]
+) -> list[OutsideTraining]:
     """The values that lie outside what the training customers had."""
     return [
         OutsideTraining(name, value, *ranges[name])
         for name, value in values.items()
-        if name in ranges and not ranges[name][0] <= value <= ranges[name][1]
+        if not isinstance(value, str) and name in ranges and not ranges[name][0] <= value <= ranges[name][1]
     ]
 
 
@@ -77,8 +90,7 @@ def differences(segment: Mapping[str, Spread], base: Mapping[str, Spread], most:
         width = max(base[name].q3 - base[name].q1, 1e-9)
         return abs(segment[name].median - base[name].median) / width
 
-    known = [name for name in segment if name in base]
-    apart = sorted((name for name in known if distance(name) > 0.1), key=distance, reverse=True)
+    apart = sorted((name for name in segment if distance(name) > NOTICEABLE), key=distance, reverse=True)
     return tuple(
         f"{name.replace('_', ' ')}: {measure(name, segment[name].median)}, over all customers "
         f"{measure(name, base[name].median)}"

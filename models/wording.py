@@ -35,15 +35,18 @@ def measure(feature: str, value: float) -> str:
     return f"{figure} {words[0] if figure == '1' else words[1]}"
 
 
-def statement(feature: str, value: float, segment_median: float, base_median: float) -> str:
-    """One sentence: the customer's value beside what is typical in the segment and over all customers."""
+def saying(feature: str) -> str:
+    """The words around a customer's value of a feature, with {} where the value goes."""
     known = FEATURE.get(feature)
-    said = known.says.format(measure(feature, value)) if known else f"{feature} is {number(value)}"
-    here, overall = number_of(feature, segment_median), number_of(feature, base_median)
-    return f"{said}; typical here is {here}, over all customers {overall}"
+    return known.says if known else f"{feature.replace('{', '').replace('}', '')} is {{}}"
 
 
-def number_of(feature: str, value: float) -> str:
+def beside(feature: str, segment_median: float, base_median: float) -> str:
+    """What is typical in the segment and over all customers, to stand behind a customer's value."""
+    return f"typical here is {bare(feature, segment_median)}, over all customers {bare(feature, base_median)}"
+
+
+def bare(feature: str, value: float) -> str:
     """A feature's value without its unit, shares as per cent."""
     known = FEATURE.get(feature)
     return f"{100 * value:.3g} %" if known is not None and known.unit == "share of value" else number(value)

@@ -1,0 +1,100 @@
+"""The one place where the service is put together."""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from models.registry import Registry
+from service import documentation, problem
+from service.access import RequireKey
+from service.live_model import LiveModel
+from service.proving import Prover
+from service.routes import customers, health, models, segment, segments
+from service.served_model import Limits
+from service.settings import Settings
+from service.state import Service
+from service.store.database import open_engine, upgrade
+from service.store.reader import Reader
+from service.store.ulid import UlidFactory
+from service.store.writer import GroupCommit
+
+DESCRIPTION = """Turns a customer's purchases into a segment, says why, and what to do about it.
+
+Every answer is stored before it is given. Errors are RFC 9457 problems."""
+
+
+def utc_now() -> datetime:
+    """The present moment; the only clock of the service."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """The application for these settings. Nothing is opened before it starts."""
+    service = assemble(settings, clock)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _running(service):
+            yield
+
+    app = FastAPI(
+        title="Customer Segmentation Service",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=settings.max_body_bytes,
+    )
+    app.state.service = service
+    problem.install(app)
+    for router in (segment.router, segments.router, customers.router, models.router, health.router):
+        app.include_router(router)
+    documentation.install(app, service.live.current)
+    if settings.api_key is not None:
+        app.add_middleware(RequireKey, key=settings.api_key.get_secret_value())
+    return app
+
+
+def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
+    """The parts of the service, none of them started: what `create_app` and the command line build on."""
+    engine = open_engine(settings.store_url)
+    reader = Reader(engine)
+    live = LiveModel(
+        registry=Registry(settings.models_dir),
+        prover=Prover(engine, reader),
+        limits=Limits(batch=settings.max_batch, transactions=settings.max_transactions),
+        playbooks_path=settings.playbooks,
+        signing_key=settings.signing_key_bytes,
+        clock=clock,
+    )
+    return Service(settings, engine, reader, GroupCommit(engine, settings.queue_rows), live, UlidFactory(), clock)
+
+
+@contextlib.asynccontextmanager
+async def _running(service: Service) -> AsyncIterator[None]:
+    if service.engine.dialect.name == "sqlite":  # a file of our own; a shared server is migrated by a command
+        await asyncio.to_thread(upgrade, service.engine)
+    await asyncio.to_thread(service.live.refresh)
+    service.writer.start()
+    _calm_garbage_collector()
+    stop = asyncio.Event()
+    watching = asyncio.create_task(service.live.watch(service.settings.model_poll_seconds, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await watching
+        await service.writer.close()
+        service.engine.dispose()
+
+
+def _calm_garbage_collector() -> None:
+    # Measured at 16 connections: full collections over what start-up made cost p99 25 ms; requests make no cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -1,0 +1,164 @@
+"""How a request becomes a stored answer: the whole story of serving, top to bottom."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from pydantic_core import to_json
+
+from models.explanation import outside_training
+from models.features import FEATURE, MAIN_COUNTRY, compute
+from models.summary import Summaries, fold
+from service.answer import encode
+from service.errors import Fault, InvalidRequest
+from service.request import SegmentRequest
+from service.served_model import ServedModel
+from service.store.assignment import Assignment
+from service.store.ulid import UlidFactory
+
+CLOCK_SKEW = timedelta(days=1)  # a client's clock or time zone may be ahead; more is a wrong date
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A customer whose features are known. `values` are those that decide, in the model's order."""
+
+    customer_id: str
+    as_of: datetime
+    values: Sequence[float]
+    features: Mapping[str, float | str]
+    ignored: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """An answer that is decided but not yet stored: the row to store, and the body to send once it is."""
+
+    row: Assignment
+    body: bytes
+
+
+NOTHING_IGNORED: Mapping[str, int] = {}
+
+
+def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case:
+    """The features of the customer in a request, at its `as_of` or else `now`. Raises InvalidRequest."""
+    as_of = request.as_of or now
+    if as_of > now + CLOCK_SKEW:
+        raise InvalidRequest([Fault("/as_of", f"is {as_of:%Y-%m-%d}, which has not come yet; send today or earlier")])
+    if request.transactions is not None:
+        return _from_transactions(request, served, as_of)
+    features = {name: value for name, value in request.features.__dict__.items() if value is not None}
+    values = [features[name] for name in served.model.features]
+    return Case(request.customer_id, as_of, values, features, NOTHING_IGNORED)
+
+
+def assign(case: Case, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
+    """Place one customer: the row and the answer."""
+    placed = served.model.scorer.place(case.values)
+    return _assigned(
+        case, served, ids.one(_milliseconds(now)), now, placed.nearest, placed.second, placed.confidence,
+        placed.contributions,
+    )  # fmt: skip
+
+
+def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, now: datetime) -> list[Assigned]:
+    """Place many customers at once; the same answers as one by one."""
+    if not cases:
+        return []
+    placed = served.model.scorer.place_many(np.array([case.values for case in cases]))
+    columns = (placed.nearest.tolist(), placed.second.tolist(), placed.confidence.tolist())
+    rows = zip(cases, ids.many(len(cases), _milliseconds(now)), *columns, placed.contributions.tolist(), strict=True)
+    return [
+        _assigned(case, served, assignment_id, now, nearest, second, confidence, contributions)
+        for case, assignment_id, nearest, second, confidence, contributions in rows
+    ]
+
+
+def recall(row: Assignment, served: ServedModel) -> bytes:
+    """The answer that was given when a row was stored, worked out again by the model that gave it.
+
+    The words are derived, not stored. What was left out of transactions is not known any more.
+    """
+    features = {name: value for name, value in row.feature_values.items() if value is not None}
+    values = [float(features[name]) for name in served.model.features]
+    placed = served.model.scorer.place(values)
+    return encode(
+        served,
+        assignment_id=row.id,
+        customer_id=row.customer_id,
+        as_of=row.as_of,
+        nearest=placed.nearest,
+        second=placed.second,
+        confidence=row.confidence,
+        reasons=served.explainer.reasons(values, placed.nearest, placed.contributions),
+        outside=outside_training(features, served.model.manifest.ranges),
+        features=row.features.encode(),
+        ignored=NOTHING_IGNORED,
+    )
+
+
+def _from_transactions(request: SegmentRequest, served: ServedModel, as_of: datetime) -> Case:
+    assert request.transactions is not None  # noqa: S101  (the caller looked)
+    folded = fold((sent.line() for sent in request.transactions), as_of.timestamp())
+    if folded.summary is None:
+        left_out = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in folded.ignored.items())
+        raise InvalidRequest(
+            [Fault("/transactions", f"hold no purchase up to {as_of:%Y-%m-%dT%H:%M:%SZ} ({left_out or 'all undone'})")]
+        )
+    described = served.model.described_by
+    values = compute(Summaries.of([folded.summary]), as_of.timestamp(), described)[0].tolist()
+    features: dict[str, float | str] = {
+        name: value for name, value in zip(described, values, strict=True) if value == value
+    }
+    missing = [name for name in served.model.features if name not in features]
+    if missing:
+        raise InvalidRequest(
+            [Fault("/transactions", f"lack what {FEATURE[name].name} needs; send stock_code") for name in missing]
+        )
+    if folded.summary.country:
+        features[MAIN_COUNTRY] = folded.summary.country
+    decide = [float(features[name]) for name in served.model.features]
+    return Case(request.customer_id, as_of, decide, features, folded.ignored)
+
+
+def _assigned(
+    case: Case, served: ServedModel, assignment_id: str, now: datetime, nearest: int, second: int, confidence: float,
+    contributions: Sequence[float],
+) -> Assigned:  # fmt: skip
+    model = served.model
+    here, next_best = model.segments[nearest], model.segments[second]
+    features = to_json(case.features)
+    sure = round(confidence, 4)
+    row = Assignment(
+        id=assignment_id,
+        customer_id=case.customer_id,
+        as_of=case.as_of,
+        assigned_at=now,
+        model_version=model.version,
+        segment_id=here.id,
+        segment_name=here.name,
+        runner_up_id=next_best.id,
+        runner_up_name=next_best.name,
+        confidence=sure,
+        features=features.decode(),
+    )
+    body = encode(
+        served,
+        assignment_id=assignment_id,
+        customer_id=case.customer_id,
+        as_of=case.as_of,
+        nearest=nearest,
+        second=second,
+        confidence=sure,
+        reasons=served.explainer.reasons(case.values, nearest, contributions),
+        outside=outside_training(case.features, model.manifest.ranges),
+        features=features,
+        ignored=case.ignored,
+    )
+    return Assigned(row, body)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,58 @@
+"""The OpenAPI document of the running service: the active model's own request, with examples that can be sent."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from service.errors import NotReady
+from service.request import SegmentRequest
+from service.served_model import ServedModel, examples
+
+_REFERENCE = "#/components/schemas/{model}"
+
+
+def install(app: FastAPI, current: Callable[[], ServedModel]) -> None:
+    """Serve /openapi.json for the model that answers now, and /docs from files of our own, no other site asked."""
+
+    def document() -> dict[str, Any]:
+        found = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+        )
+        try:
+            served = current()
+        except NotReady:
+            return _with_requests(found, SegmentRequest, {})
+        return _with_requests(found, served.request_type, dict(examples(served.model)))
+
+    async def page() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=f"{app.title}: try it",
+            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url="/docs/assets/swagger-ui.css",
+            swagger_favicon_url="data:,",
+        )
+
+    app.openapi = document  # type: ignore[method-assign]
+    app.add_api_route("/docs", page, include_in_schema=False)
+    app.mount("/docs/assets", StaticFiles(directory=str(files("fastapi_offline") / "static")), name="docs-assets")
+
+
+def _with_requests(document: dict[str, Any], request: type[SegmentRequest], shown: dict[str, Any]) -> dict[str, Any]:
+    _, schema = models_json_schema([(request, "validation")], ref_template=_REFERENCE)
+    document["components"]["schemas"].update(schema["$defs"])
+    one = {"$ref": _REFERENCE.format(model=request.__name__)}
+    batch = {name: {**example, "value": [example["value"]]} for name, example in shown.items()}
+    for path, body, given in (("/segment", one, shown), ("/segment/batch", {"type": "array", "items": one}, batch)):
+        content: dict[str, Any] = {"schema": body}
+        if given:
+            content["examples"] = given
+        document["paths"][path]["post"]["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return document

@@ -1,0 +1,27 @@
+"""What can be wrong with what a client asks, in sentences. They know nothing of HTTP."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a request: where (a JSON Pointer, RFC 6901) and a sentence on what and what to do."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidRequest(Exception):
+    """A request no model can answer; `faults` says why, one entry per field."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults))
+        self.faults = list(faults)
+
+
+class UnknownCustomer(Exception):
+    """No answer is stored for a customer."""
+
+
+class NotReady(Exception):
+    """The service cannot answer yet, or not now; the message says why."""

@@ -1,0 +1,78 @@
+"""Validation errors as sentences that name the field, the value and the bound."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from service.errors import Fault
+
+LONGEST_VALUE = 60
+MOST = 20  # faults told at once; a person mends the first ones first
+
+# What pydantic calls an error, and how it is said to a client. {value} is what was sent; other names are the bounds.
+SENTENCES: Mapping[str, str] = {
+    "missing": "is missing; send it",
+    "extra_forbidden": "is not a field that is known here; remove it or correct its name",
+    "greater_than_equal": "is {value}, and must be at least {ge:g}",
+    "greater_than": "is {value}, and must be more than {gt:g}",
+    "less_than_equal": "is {value}, and must be at most {le:g}",
+    "finite_number": "is {value}, and must be a finite number",
+    "float_type": "is {value}, and must be a number",
+    "int_type": "is {value}, and must be a whole number",
+    "int_parsing": "is {value}, and must be a whole number",
+    "int_from_float": "is {value}, and must be a whole number",
+    "string_type": "is {value}, and must be text",
+    "string_too_long": "has more than {max_length} characters; shorten it",
+    "too_long": "has {actual_length} entries, and may have at most {max_length}; send the rest in another request",
+    "too_short": "is empty; send at least {min_length}",
+    "list_type": "is {value}, and must be a list",
+    "dict_type": "is {value}, and must be an object",
+    "model_type": "is {value}, and must be an object",
+    "model_attributes_type": "is {value}, and must be an object",
+    "datetime_type": "is {value}, and must be a time such as 2011-12-09T12:50:00Z",
+    "datetime_parsing": "is {value}, and must be a time such as 2011-12-09T12:50:00Z",
+    "datetime_from_date_parsing": "is {value}, and must be a time such as 2011-12-09T12:50:00Z",
+    "datetime_object_invalid": "is {value}, and must be a time such as 2011-12-09T12:50:00Z",
+    "json_invalid": "the body is not JSON: {error}",
+}
+
+
+def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[Fault]:
+    """The faults in pydantic's list of errors, at most MOST and then a count of the rest."""
+    faults = [fault_of(error) for error in errors[:MOST]]
+    if len(errors) > MOST:
+        faults.append(Fault("", f"and {len(errors) - MOST} more"))
+    return faults
+
+
+def fault_of(error: Mapping[str, Any], skip: int = 0) -> Fault:
+    """One fault; the first `skip` steps of its place are left out (the item of a batch is named elsewhere)."""
+    place = [str(step) for step in error["loc"]][skip:]
+    return Fault(pointer(place), _sentence(error))
+
+
+def pointer(place: Sequence[str]) -> str:
+    """A JSON Pointer (RFC 6901)."""
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in place)
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    kind, context = error["type"], dict(error.get("ctx") or {})
+    if kind == "value_error":
+        return str(context.get("error", error["msg"])).removeprefix("Value error, ")
+    template = SENTENCES.get(kind)
+    if template is None:
+        return f"is {shown(error.get('input'))}: {error['msg']}"
+    say: Callable[..., str] = template.format
+    return say(value=shown(error.get("input")), **context)
+
+
+def shown(value: Any) -> str:
+    """A value as it was sent, cut to a readable length."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # an integer of more digits than Python will print
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

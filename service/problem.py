@@ -1,0 +1,122 @@
+"""One shape for every error: RFC 9457 problem details."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from models.errors import ArtifactRefused, ModelError, NoActiveModel, PlaybooksRefused, UnknownSegment, UnknownVersion
+from service.errors import Fault, InvalidRequest, NotReady, UnknownCustomer
+from service.faults import faults_of
+from service.store.errors import RowRefused, StoreBusy, StoreUnavailable
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FaultRecord(BaseModel):
+    """Where in the request, and what is wrong there."""
+
+    pointer: str = Field(description="JSON Pointer (RFC 6901) into the request body, or the parameter's name.")
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457: what went wrong, for programs (`type`, `status`) and for people (`title`, `detail`)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FaultRecord] | None = None
+
+
+# The stable type and the status of every domain error; the first class an error is an instance of counts.
+TABLE: Mapping[type[Exception], tuple[str, HTTPStatus]] = {
+    InvalidRequest: ("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
+    UnknownCustomer: ("unknown-customer", HTTPStatus.NOT_FOUND),
+    UnknownSegment: ("unknown-segment", HTTPStatus.NOT_FOUND),
+    UnknownVersion: ("unknown-model", HTTPStatus.NOT_FOUND),
+    ArtifactRefused: ("model-refused", HTTPStatus.CONFLICT),
+    PlaybooksRefused: ("model-refused", HTTPStatus.CONFLICT),
+    NoActiveModel: ("not-ready", HTTPStatus.SERVICE_UNAVAILABLE),
+    NotReady: ("not-ready", HTTPStatus.SERVICE_UNAVAILABLE),
+    StoreBusy: ("store-busy", HTTPStatus.SERVICE_UNAVAILABLE),
+    StoreUnavailable: ("store-unavailable", HTTPStatus.SERVICE_UNAVAILABLE),
+    RowRefused: ("row-refused", HTTPStatus.UNPROCESSABLE_ENTITY),
+    ModelError: ("model-refused", HTTPStatus.CONFLICT),
+}
+
+
+def problem_of(error: Exception, request_id: str) -> Problem:
+    """The problem a domain error is; what is not in the table is a fault of ours and tells nothing of its inside."""
+    for known, (name, status) in TABLE.items():
+        if isinstance(error, known):
+            faults = error.faults if isinstance(error, InvalidRequest) else None
+            return _problem(name, status, str(error), request_id, faults)
+    detail = "something went wrong here; the log has it under this request_id"
+    return _problem("internal", HTTPStatus.INTERNAL_SERVER_ERROR, detail, request_id)
+
+
+def new_request_id() -> str:
+    return secrets.token_hex(8)
+
+
+def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem as a response."""
+    return Response(
+        problem.model_dump_json(exclude_none=True),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers={"x-request-id": problem.request_id, **(headers or {})},
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the application, the framework's own included, answered as a problem."""
+
+    async def domain(request: Request, error: Exception) -> Response:
+        retry_after = getattr(error, "retry_after", None)
+        problem = problem_of(error, new_request_id())
+        if retry_after is None and problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            retry_after = 1
+        return respond(problem, {"retry-after": str(max(1, round(retry_after)))} if retry_after else None)
+
+    async def framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  (registered for that class only)
+        status = HTTPStatus(error.status_code)
+        return respond(_problem(_slug(status), status, str(error.detail), new_request_id()), error.headers)
+
+    async def validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        invalid = InvalidRequest(faults_of(error.errors()))
+        return respond(problem_of(invalid, new_request_id()))
+
+    for known in TABLE:
+        app.add_exception_handler(known, domain)
+    app.add_exception_handler(HTTPException, framework)
+    app.add_exception_handler(RequestValidationError, validation)
+    app.add_exception_handler(Exception, domain)
+
+
+def _problem(
+    name: str, status: HTTPStatus, detail: str, request_id: str, faults: Sequence[Fault] | None = None
+) -> Problem:
+    errors = [FaultRecord(pointer=fault.pointer, detail=fault.detail) for fault in faults] if faults else None
+    return Problem(
+        type=f"urn:segmentation:problem:{name}",
+        title=status.phrase,
+        status=int(status),
+        detail=detail if not faults else f"{len(faults)} thing{'s' * (len(faults) != 1)} must be put right: {detail}",
+        request_id=request_id,
+        errors=errors,
+    )
+
+
+def _slug(status: HTTPStatus) -> str:
+    return status.phrase.lower().replace(" ", "-").replace("'", "")

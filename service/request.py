@@ -1,0 +1,146 @@
+"""What clients send to be assigned: one customer, by features or by transactions."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+    model_validator,
+)
+
+from models.customer import LONGEST, customer_id
+from models.features import FEATURE, LARGEST, MAIN_COUNTRY
+from models.line import Line
+from models.model import SegmentationModel
+
+LONGEST_TEXT = 200
+LARGEST_LINE = 1e9
+YEARS = (1900, 2200)
+
+
+def _utc(moment: datetime) -> datetime:
+    if not YEARS[0] <= moment.year <= YEARS[1]:
+        raise ValueError(f"the year {moment.year} is not between {YEARS[0]} and {YEARS[1]}; correct the time")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, (str, datetime)):
+        raise ValueError("must be a time such as 2011-12-09T12:50:00Z, in quotes")
+    return value
+
+
+Moment = Annotated[datetime, AfterValidator(_utc)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+Amount = Annotated[StrictFloat, Field(ge=-LARGEST_LINE, le=LARGEST_LINE, allow_inf_nan=False)]
+
+
+def _customer(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("must be text or a number")
+    if isinstance(value, int) and abs(value) >= 10**LONGEST:
+        raise ValueError(f"a customer id has at most {LONGEST} characters")
+    return customer_id(str(value))
+
+
+CustomerId = Annotated[
+    str,
+    BeforeValidator(_customer),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": LONGEST}, {"type": "integer"}]}),
+]
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Transaction(_Sent):
+    """A line of one of the customer's invoices, as the shop's export has it. Times without a zone are UTC."""
+
+    invoice_no: Text | None = Field(None, description="Lines of one invoice make one order. C… is a cancellation.")
+    stock_code: Text | None = Field(None, description="The product; case matters.")
+    quantity: Amount = Field(description="Units; negative on a return.")
+    invoice_date: Moment
+    unit_price: Amount = Field(description="Price of one unit, in the shop's currency.")
+    description: Text | None = None
+    country: Text | None = None
+
+    _is_text = field_validator("invoice_date", mode="before")(_moment)
+
+    def line(self) -> Line:
+        """The line as cleaning and folding take it: empty text is no text."""
+        return Line(
+            invoice=_told(self.invoice_no),
+            product=_told(self.stock_code),
+            quantity=self.quantity,
+            at=self.invoice_date.timestamp(),
+            price=self.unit_price,
+            country=_told(self.country),
+            description=_told(self.description),
+        )
+
+
+class SegmentRequest(_Sent):
+    """One customer to assign. Exactly one of `features` and `transactions` says what the customer did."""
+
+    customer_id: CustomerId = Field(
+        description="As the shop writes it; `17850`, `17850.0` and ` 17850 ` are one customer."
+    )
+    as_of: Moment | None = Field(None, description="The moment the features hold for; default: now.")
+    features: Any = None
+    transactions: list[Transaction] | None = Field(None, min_length=1)
+
+    _is_text = field_validator("as_of", mode="before")(lambda value: None if value is None else _moment(value))
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "SegmentRequest":
+        if (self.features is None) == (self.transactions is None):
+            have = "neither is" if self.features is None else "both are"
+            raise ValueError(f"send exactly one of features and transactions; {have} here")
+        return self
+
+
+def request_type(model: SegmentationModel, max_transactions: int) -> type[SegmentRequest]:
+    """The request this model understands: its own features by name, each with its bounds.
+
+    The features that decide the segment are required; others the model knows may be sent and are stored.
+    """
+    features = create_model("Features", __base__=_Sent, **_feature_fields(model))
+    return create_model(
+        "SegmentRequest",
+        __base__=SegmentRequest,
+        __doc__=SegmentRequest.__doc__,
+        features=(features | None, Field(None, description="Feature values at `as_of`, by name.")),
+        transactions=(
+            list[Transaction] | None,
+            Field(None, min_length=1, max_length=max_transactions, description="All the customer's lines."),
+        ),
+    )
+
+
+def _feature_fields(model: SegmentationModel) -> Mapping[str, Any]:
+    fields: dict[str, Any] = {}
+    for record in model.manifest.features:
+        known = FEATURE.get(record.name)
+        low, high = (known.low, known.high) if known else (-LARGEST, LARGEST)
+        kind = Annotated[StrictFloat, Field(ge=low, le=high, allow_inf_nan=False)]
+        said = f"{record.formula} [{record.unit}]"
+        if record.clusters:
+            fields[record.name] = (kind, Field(description=said))
+        else:
+            fields[record.name] = (kind | None, Field(None, description=f"{said}; describes only"))
+    fields[MAIN_COUNTRY] = (Text | None, Field(None, description="Country of most lines; describes only"))
+    return fields
+
+
+def _told(text: str | None) -> str | None:
+    return (text.strip() or None) if text is not None else None

@@ -1,0 +1,49 @@
+"""GET /health/live and /health/ready: is the process up, and can it answer."""
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from service.errors import NotReady
+from service.routes.responses import problems
+from service.state import service_of
+from service.store.database import pending
+
+router = APIRouter(prefix="/health", tags=["operations"])
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    status: str
+
+
+class Ready(BaseModel):
+    """A customer was placed by the loaded model and the store answered; `trouble` is something to look at."""
+
+    status: str
+    model_version: str
+    store_seconds: float
+    trouble: str | None
+
+
+@router.get("/live", summary="Is the process up")
+async def live() -> Live:
+    """Answers as long as the process runs."""
+    return Live(status="live")
+
+
+@router.get("/ready", summary="Can it answer", responses=problems())
+def ready(request: Request) -> Ready:
+    """Places one of the model's own customers and asks the store; 503 says which of them failed and why."""
+    service = service_of(request)
+    model = service.live.current().model
+    placed = model.scorer.place(model.reference.values[0])
+    if model.segments[placed.nearest].id != model.reference.segment_ids[0]:
+        raise NotReady(f"model {model.version} does not place its own reference customer as it was trained to")
+    missing = pending(service.engine)
+    if missing:
+        raise NotReady(f"the database lacks {len(missing)} migration(s); run: python -m service db upgrade")
+    seconds = service.reader.ping()
+    return Ready(
+        status="ready", model_version=model.version, store_seconds=round(seconds, 6), trouble=service.live.trouble
+    )

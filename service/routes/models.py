@@ -1,0 +1,96 @@
+"""GET /models…, POST /models/{version}/activate: the registry."""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from models.artifact import read_artifact
+from models.errors import ModelError, NoActiveModel
+from models.manifest import Manifest
+from models.registry import Registry
+from service.routes.responses import problems
+from service.state import service_of
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+
+class ModelLine(BaseModel):
+    """A published version. `problem` says why it cannot be served, where that is so."""
+
+    version: str
+    active: bool
+    published_at: datetime
+    as_of: datetime | None = None
+    customers: int | None = None
+    segments: int | None = None
+    problem: str | None = None
+
+
+class Models(BaseModel):
+    """The registry. `serving` answers requests now; `trouble` says why that is not the active one."""
+
+    active: str | None
+    serving: str
+    trouble: str | None
+    models: list[ModelLine]
+
+
+class ModelDetail(BaseModel):
+    """Everything known of a version."""
+
+    version: str
+    active: bool
+    published_at: datetime
+    manifest: Manifest
+
+
+class Activated(BaseModel):
+    """The version that answers from now on."""
+
+    active: str
+
+
+@router.get("", summary="All models", responses=problems())
+def models(request: Request) -> Models:
+    """All published versions, the newest first."""
+    live = service_of(request).live
+    active = _active(live.registry)
+    lines = [_line(live.registry, version, active) for version in live.registry.versions()]
+    return Models(active=active, serving=live.current().model.version, trouble=live.trouble, models=lines)
+
+
+@router.get("/{version}", summary="One model", responses=problems(404, 409, 422))
+def model(version: str, request: Request) -> ModelDetail:
+    """What a version was trained on, how it was chosen, and what its features mean."""
+    registry = service_of(request).live.registry
+    manifest = read_artifact(registry.path(version)).manifest
+    return ModelDetail(
+        version=version,
+        active=version == _active(registry),
+        published_at=registry.published_at(version),
+        manifest=manifest,
+    )
+
+
+@router.post("/{version}/activate", summary="Serve a model", responses=problems(404, 409, 422))
+def activate(version: str, request: Request) -> Activated:
+    """Checks and proves the version, then has all service processes answer with it."""
+    served = service_of(request).live.activate(version)
+    return Activated(active=served.model.version)
+
+
+def _line(registry: Registry, version: str, active: str | None) -> ModelLine:
+    common = {"version": version, "active": version == active, "published_at": registry.published_at(version)}
+    try:
+        manifest = read_artifact(registry.path(version)).manifest
+    except ModelError as error:
+        return ModelLine(**common, problem=str(error))
+    return ModelLine(**common, as_of=manifest.as_of, customers=manifest.customers, segments=manifest.selection.chosen)
+
+
+def _active(registry: Registry) -> str | None:
+    try:
+        return registry.active()
+    except NoActiveModel:
+        return None

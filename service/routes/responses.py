@@ -1,0 +1,24 @@
+"""The documented error responses that calls share."""
+
+from typing import Any
+
+from service.problem import MEDIA_TYPE, Problem
+
+_SAID = {
+    400: "The request breaks off or is not HTTP as it should be.",
+    401: "The key is missing or wrong.",
+    404: "There is no such thing.",
+    409: "The model cannot be served; the present one goes on.",
+    413: "The body is larger than allowed.",
+    415: "The body is not of a type that is understood.",
+    422: "Something in the request must be put right; `errors` says what and where.",
+    503: "Not now: see `detail`, try again after `Retry-After` seconds.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries for these statuses, and for those every call has."""
+    return {
+        status: {"description": _SAID[status], "model": Problem, "content": {MEDIA_TYPE: {}}}
+        for status in sorted({*statuses, 401, 503})
+    }

@@ -1,0 +1,137 @@
+"""GET /segments…: the profiles, the advice and the audience of each segment."""
+
+import base64
+import binascii
+import csv
+import io
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from models.segment import ProductShare, Segment
+from service.answer import Recommendation, SegmentName, StoredRecord
+from service.errors import Fault, InvalidRequest
+from service.routes.responses import problems
+from service.state import service_of
+
+router = APIRouter(prefix="/segments", tags=["segments"])
+
+
+class Segments(BaseModel):
+    """All segments of the active model, the most valuable per customer first."""
+
+    model_version: str
+    segments: list[Segment]
+
+
+class SegmentRecommendation(BaseModel):
+    """What to do about a segment, and the products its members buy more than others."""
+
+    model_version: str
+    segment: SegmentName
+    recommendation: Recommendation
+    products: list[ProductShare]
+
+
+class Audience(BaseModel):
+    """A page of the customers whose newest answer is this segment, in the order of their ids."""
+
+    segment: SegmentName
+    total: int = Field(description="Customers in the whole audience.")
+    customers: list[StoredRecord]
+    next: str | None = Field(description="Send as `cursor` to get the next page; null on the last.")
+
+
+@router.get("", summary="All segments", responses=problems())
+def segments(request: Request) -> Segments:
+    """The profile of every segment of the active model."""
+    model = service_of(request).live.current().model
+    ranked = sorted(model.segments, key=lambda one: one.profitability_rank)
+    return Segments(model_version=model.version, segments=ranked)
+
+
+@router.get("/{segment_id}", summary="One segment", responses=problems(404, 422))
+def segment(segment_id: int, request: Request) -> Segment:
+    """The profile of one segment."""
+    return service_of(request).live.current().model.segment(segment_id)
+
+
+@router.get("/{segment_id}/recommendations", summary="Advice for a segment", responses=problems(404, 422))
+def recommendations(segment_id: int, request: Request) -> SegmentRecommendation:
+    """The playbook and the products of one segment."""
+    served = service_of(request).live.current()
+    found = served.model.segment(segment_id)
+    return SegmentRecommendation(
+        model_version=served.model.version,
+        segment=SegmentName(id=found.id, name=found.name),
+        recommendation=Recommendation(**served.recommendation(found)),
+        products=list(found.products),
+    )
+
+
+@router.get(
+    "/{segment_id}/customers",
+    summary="The audience of a segment",
+    response_model=Audience,
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {}}},
+        **problems(404, 422),
+    },
+)
+def customers(
+    segment_id: int,
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=1500)] = None,
+) -> Response:
+    """The customers whose newest answer is this segment, page by page; as CSV or NDJSON by `Accept`.
+
+    There the next page's address is in the `Link` header.
+    """
+    service = service_of(request)
+    found = service.live.current().model.segment(segment_id)
+    rows = service.reader.audience(segment_id, _decode(cursor), limit + 1)
+    page = [StoredRecord.of(row) for row in rows[:limit]]
+    following = _encode(page[-1].customer_id) if len(rows) > limit else None
+    accept = request.headers.get("accept", "")
+    link = {"link": f'<{request.url.include_query_params(cursor=following)}>; rel="next"'} if following else {}
+    if "text/csv" in accept:
+        return Response(_csv(page), media_type="text/csv; charset=utf-8", headers=link)
+    if "application/x-ndjson" in accept:
+        lines = "".join(f"{one.model_dump_json()}\n" for one in page)
+        return Response(lines, media_type="application/x-ndjson", headers=link)
+    audience = Audience(
+        segment=SegmentName(id=found.id, name=found.name),
+        total=service.reader.audience_size(segment_id),
+        customers=page,
+        next=following,
+    )
+    return Response(audience.model_dump_json(), media_type="application/json", headers=link)
+
+
+def _csv(page: Sequence[StoredRecord]) -> str:
+    names = sorted({name for one in page for name in one.features})
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["customer_id", "segment_id", "segment", "confidence", "as_of", "model_version", *names])
+    for one in page:
+        features = [one.features.get(name) for name in names]
+        own = [one.customer_id, one.segment.id, one.segment.name, one.confidence, one.as_of.isoformat()]
+        writer.writerow([*own, one.model_version, *features])
+    return text.getvalue()
+
+
+def _encode(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise InvalidRequest([Fault("cursor", "is not one this service gave; start again without it")]) from error

@@ -1,0 +1,226 @@
+"""Assign a whole file without HTTP: the same decisions, the same store, in chunks of bounded memory."""
+
+import asyncio
+import csv
+import gzip
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+import pyarrow.parquet
+from pydantic import ValidationError
+
+from models.features import MAIN_COUNTRY
+from service.app import assemble
+from service.assigning import Assigned, assign_many, case_of
+from service.errors import InvalidRequest
+from service.faults import faults_of
+from service.served_model import ServedModel
+from service.settings import Settings
+from service.state import Service
+from service.store.database import upgrade
+
+CHUNK = 10_000
+WRITTEN = (
+    "customer_id", "as_of", "segment_id", "segment", "confidence", "runner_up", "reasons", "goal", "action", "products",
+    "model_version", "assignment_id", "problem",
+)  # fmt: skip
+ID_NAMES = ("customerid", "customer", "clientid", "client", "userid", "id")
+
+
+class ScoringRefused(OSError):
+    """A file cannot be scored; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOrder:
+    """What to score and where to write it. `as_of` None is the end of the file's last day, or each row's own."""
+
+    file: str
+    out: Path
+    as_of: str | None
+    store: bool
+    columns: Mapping[str, str]
+    date_format: str | None
+
+
+def score(order: ScoreOrder, settings: Settings, now: datetime, progress: Callable[[int], None]) -> int:
+    """Assign every customer in the file; returns how many rows were written.
+
+    A row that cannot be assigned says so in the column `problem`; the others are not held up. With `store`, a
+    chunk is committed before it is written. The output appears whole or not at all.
+    """
+    if not order.out.parent.is_dir() or _form(order.out) is None:
+        raise ScoringRefused(f"cannot write {order.out}: name a .csv, .csv.gz or .ndjson file in a folder that exists")
+    service = assemble(settings, lambda: now)
+    try:
+        served = service.live.load(service.live.registry.active())
+        with tempfile.TemporaryDirectory() as folder:
+            rows = _customers(order, served, Path(folder))
+            return asyncio.run(_score(rows, order, served, service, progress))
+    finally:
+        service.engine.dispose()
+
+
+async def _score(
+    rows: Iterator[dict[str, Any]], order: ScoreOrder, served: ServedModel, service: Service,
+    progress: Callable[[int], None],
+) -> int:  # fmt: skip
+    if order.store:
+        await asyncio.to_thread(upgrade, service.engine)
+        service.writer.start()
+    partial = order.out.with_name(f".{order.out.name}.partial")
+    written = 0
+    try:
+        with _open(partial, order.out) as file:
+            table = _writer(file, order.out)
+            while chunk := list(islice(rows, CHUNK)):
+                decided = _decide(chunk, served, service)
+                if order.store:
+                    await service.writer.commit([one.row for one in decided if isinstance(one, Assigned)])
+                table([_line(sent, one, order.store) for sent, one in zip(chunk, decided, strict=True)])
+                written += len(chunk)
+                progress(len(chunk))
+        partial.replace(order.out)
+    finally:
+        partial.unlink(missing_ok=True)
+        if order.store:
+            await service.writer.close()
+    return written
+
+
+def _decide(chunk: Sequence[dict[str, Any]], served: ServedModel, service: Service) -> list[Assigned | InvalidRequest]:
+    now = service.clock()
+    cases: list[Any] = []
+    for sent in chunk:
+        try:
+            cases.append(case_of(served.request_type.model_validate(sent), served, now))
+        except ValidationError as error:
+            cases.append(InvalidRequest(faults_of(error.errors(include_url=False))))
+        except InvalidRequest as error:
+            cases.append(error)
+    good = [case for case in cases if not isinstance(case, InvalidRequest)]
+    answers = iter(assign_many(good, served, service.ids, now))
+    return [case if isinstance(case, InvalidRequest) else next(answers) for case in cases]
+
+
+def _customers(order: ScoreOrder, served: ServedModel, folder: Path) -> Iterator[dict[str, Any]]:
+    """One request per customer, as `POST /segment` would take it. Transactions are made features first."""
+    path = Path(order.file)
+    if not _has_features(path, served):
+        path = _features_of(order, folder)
+    for frame in _frames(path):
+        yield from _requests(frame, order, served)
+
+
+def _has_features(path: Path, served: ServedModel) -> bool:
+    if path.is_dir() or path.suffix in (".gz", ".zst") or not path.exists():
+        return False
+    try:
+        first = next(iter(_frames(path)))
+    except (ValueError, StopIteration):
+        return False
+    return set(served.model.features) <= set(first.columns)
+
+
+def _features_of(order: ScoreOrder, folder: Path) -> Path:
+    """The features of a file of transactions, by the training command in a process of its own.
+
+    The reading of shops' exports and the engine live there; this process, which knows the database, stays small.
+    """
+    out = folder / "features.parquet"
+    command = [sys.executable, "-m", "training", "features", order.file, "--out", str(out)]
+    for field, name in order.columns.items():
+        command += ["--column", f"{field}={name}"]
+    for option, value in (("--date-format", order.date_format), ("--as-of", order.as_of)):
+        command += [option, value] if value else []
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise ScoringRefused(done.stderr.strip().removeprefix("features: "))
+    return out
+
+
+def _frames(path: Path) -> Iterator[pd.DataFrame]:
+    if path.suffix == ".parquet":
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(CHUNK):
+                yield batch.to_pandas()
+    elif path.suffix == ".xlsx":
+        yield pd.read_excel(path, engine="calamine")
+    else:
+        with pd.read_csv(path, chunksize=CHUNK, dtype=dict.fromkeys(_id_columns(path), "string")) as chunks:
+            yield from chunks
+
+
+def _id_columns(path: Path) -> list[str]:
+    header = pd.read_csv(path, nrows=0).columns
+    return [name for name in header if _plain(name) in ID_NAMES]
+
+
+def _requests(frame: pd.DataFrame, order: ScoreOrder, served: ServedModel) -> Iterator[dict[str, Any]]:
+    wanted = order.columns.get("customer")
+    ids = [name for name in frame.columns if (name == wanted if wanted else _plain(name) in ID_NAMES)]
+    if not ids:
+        raise ScoringRefused(
+            f"{order.file} has no column with the customer's id among {', '.join(map(str, frame.columns))}; "
+            "name it with --column customer=NAME"
+        )
+    known = [name for name in frame.columns if name in {*served.model.described_by, MAIN_COUNTRY}]
+    for row in frame.to_dict("records"):
+        features = {name: row[name] for name in known if not pd.isna(row[name])}
+        numbers = {name: value if isinstance(value, str) else float(value) for name, value in features.items()}
+        as_of = order.as_of or row.get("as_of")
+        moment = pd.Timestamp(as_of).to_pydatetime() if as_of is not None and not pd.isna(as_of) else None
+        customer = row[ids[0]]
+        yield {"customer_id": None if pd.isna(customer) else customer, "as_of": moment, "features": numbers}
+
+
+def _line(sent: Mapping[str, Any], one: Assigned | InvalidRequest, stored: bool) -> dict[str, Any]:
+    if isinstance(one, InvalidRequest):
+        return {"customer_id": sent["customer_id"], "problem": str(one)}
+    answer = json.loads(one.body)
+    return {
+        "customer_id": answer["customer_id"],
+        "as_of": answer["as_of"],
+        "segment_id": answer["segment"]["id"],
+        "segment": answer["segment"]["name"],
+        "confidence": answer["confidence"],
+        "runner_up": answer["runner_up"]["name"],
+        "reasons": "; ".join(reason["says"].partition(";")[0] for reason in answer["reasons"]),
+        "goal": answer["recommendation"]["goal"],
+        "action": answer["recommendation"]["action"],
+        "products": " ".join(answer["recommendation"]["products"]),
+        "model_version": answer["model_version"],
+        "assignment_id": answer["assignment_id"] if stored else None,
+    }
+
+
+def _form(out: Path) -> str | None:
+    return next((form for form in (".csv", ".csv.gz", ".ndjson") if out.name.endswith(form)), None)
+
+
+def _open(partial: Path, out: Path) -> IO[str]:
+    if _form(out) == ".csv.gz":
+        return io.TextIOWrapper(gzip.GzipFile(partial, "wb", mtime=0), encoding="utf-8", newline="")
+    return partial.open("w", encoding="utf-8", newline="")
+
+
+def _writer(file: IO[str], out: Path) -> Callable[[Sequence[dict[str, Any]]], None]:
+    if _form(out) == ".ndjson":
+        return lambda lines: file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    table = csv.DictWriter(file, WRITTEN)
+    table.writeheader()
+    return table.writerows
+
+
+def _plain(name: object) -> str:
+    return str(name).lower().replace("_", "").replace(" ", "").replace("-", "")

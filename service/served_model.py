@@ -1,0 +1,120 @@
+"""A model ready to answer: what depends on the model or the segment alone is prepared here, once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from models.explanation import Explainer
+from models.model import SegmentationModel
+from models.playbook import Playbooks, playbook_for
+from models.segment import Segment
+from service.errors import Fault, InvalidRequest
+from service.faults import fault_of, faults_of
+from service.request import SegmentRequest, request_type
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """The parts of an answer that only depend on the segment, as JSON."""
+
+    segment: bytes
+    recommendation: bytes
+
+
+class ServedModel:
+    """One version with its explainer, its request type and the prepared parts of its answers."""
+
+    def __init__(self, model: SegmentationModel, playbooks: Playbooks | None, limits: "Limits") -> None:
+        """`playbooks`, where given, stand in for those stored with the model."""
+        self.model = model
+        self.limits = limits
+        self.playbooks = playbooks or model.playbooks
+        self.explainer = Explainer(model.scorer, model.segments, model.manifest.base)
+        self.request_type = request_type(model, limits.transactions)
+        self._one: TypeAdapter[SegmentRequest] = TypeAdapter(self.request_type)
+        self._many: TypeAdapter[list[SegmentRequest]] = TypeAdapter(list[self.request_type])  # type: ignore[name-defined]
+        self.fragments = [self._fragment(segment) for segment in model.segments]
+
+    def decode(self, body: bytes) -> SegmentRequest:
+        """One request. Raises InvalidRequest."""
+        try:
+            return self._one.validate_json(body)
+        except ValidationError as error:
+            raise InvalidRequest(faults_of(error.errors(include_url=False))) from error
+
+    def decode_batch(self, body: bytes) -> list[SegmentRequest | InvalidRequest]:
+        """The items of a JSON list, in order; each bad one by itself as what is wrong with it.
+
+        Raises InvalidRequest where the body is not a list, or longer than a batch may be.
+        """
+        try:
+            items: list[SegmentRequest | InvalidRequest] = list(self._many.validate_json(body))
+        except ValidationError as error:
+            items = self._item_by_item(body, error)
+        if len(items) > self.limits.batch:
+            raise InvalidRequest([_too_many(len(items), self.limits.batch)])
+        return items
+
+    def recommendation(self, segment: Segment) -> dict[str, Any]:
+        """Playbook and products of a segment, as they stand in an answer."""
+        playbook = playbook_for(self.playbooks, segment.name)
+        return {**playbook.model_dump(), "products": [one.product for one in segment.products]}
+
+    def _item_by_item(self, body: bytes, error: ValidationError) -> list[SegmentRequest | InvalidRequest]:
+        wrong: dict[int, list[Fault]] = {}
+        for one in error.errors(include_url=False):
+            if not one["loc"] or not isinstance(one["loc"][0], int):
+                raise InvalidRequest(faults_of([one])) from error
+            wrong.setdefault(one["loc"][0], []).append(fault_of(one, skip=1))
+        sent: Sequence[Any] = from_json(body)
+        return [
+            InvalidRequest(wrong[index]) if index in wrong else self._one.validate_json(to_json(item))
+            for index, item in enumerate(sent)
+        ]
+
+    def _fragment(self, segment: Segment) -> Fragment:
+        return Fragment(to_json({"id": segment.id, "name": segment.name}), to_json(self.recommendation(segment)))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one request may hold."""
+
+    batch: int
+    transactions: int
+
+
+def _too_many(count: int, most: int) -> Fault:
+    return Fault("", f"the batch has {count:,} customers and may have at most {most:,}; send it in parts")
+
+
+def examples(model: SegmentationModel) -> Mapping[str, Any]:
+    """Requests that can be sent as they are: a customer of the model by features, and one by transactions."""
+    first = dict(zip(model.features, model.reference.values[0], strict=True))
+    as_of = model.manifest.as_of
+    return {
+        "features": {
+            "summary": "by features",
+            "value": {"customer_id": "17850", "features": first, "as_of": as_of.isoformat()},
+        },
+        "transactions": {
+            "summary": "by transactions",
+            "value": {
+                "customer_id": "17850",
+                "as_of": as_of.isoformat(),
+                "transactions": [
+                    {
+                        "invoice_no": "536365",
+                        "stock_code": "85123A",
+                        "quantity": 6,
+                        "invoice_date": model.manifest.data_last.isoformat(),
+                        "unit_price": 2.55,
+                        "country": "United Kingdom",
+                    }
+                ],
+            },
+        },
+    }

@@ -1,0 +1,111 @@
+"""The configuration: environment variables and nothing else, checked at start."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Settings(BaseSettings):
+    """Every setting is an environment variable SEGMENTATION_<NAME>. A secret may instead be given as the path of
+    a file that holds it, in SEGMENTATION_<NAME>_FILE."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGMENTATION_", frozen=True, extra="ignore")
+
+    database_url: Annotated[
+        SecretStr, Field(description="SQLAlchemy URL of the store: `sqlite:///path` or `postgresql://user@host/name`.")
+    ] = SecretStr("sqlite:///data/segmentation.sqlite3")
+    database_url_file: Annotated[Path | None, Field(description="File that holds the database URL.")] = None
+    database_password_file: Annotated[
+        Path | None, Field(description="File that holds the database password, put into the URL.")
+    ] = None
+    models_dir: Annotated[Path, Field(description="Where trained models are published.")] = Path("models/artifacts")
+    playbooks: Annotated[
+        Path | None, Field(description="Playbook file to use instead of the one stored with the model.")
+    ] = None
+    signing_key: Annotated[
+        SecretStr | None, Field(description="Key that signs models; with it, unsigned models are refused.")
+    ] = None
+    signing_key_file: Annotated[Path | None, Field(description="File that holds the signing key.")] = None
+    host: Annotated[str, Field(description="Address to listen on. Beyond loopback an API key is required.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Field(ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")] = 8000
+    api_key: Annotated[
+        SecretStr | None,
+        Field(description="Key that callers send as `Authorization: Bearer …`; at least 32 characters."),
+    ] = None
+    api_key_file: Annotated[Path | None, Field(description="File that holds the API key.")] = None
+    max_body_bytes: Annotated[
+        int, Field(ge=1_024, description="Largest request body; beyond it the answer is 413.")
+    ] = 32 * 1024 * 1024
+    max_batch: Annotated[int, Field(ge=1, description="Most customers in one batch.")] = 10_000
+    max_transactions: Annotated[int, Field(ge=1, description="Most transactions of one customer.")] = 10_000
+    queue_rows: Annotated[
+        int, Field(ge=1, description="Most answers waiting to be stored; beyond it the answer is 503.")
+    ] = 50_000
+    model_poll_seconds: Annotated[
+        float, Field(gt=0, description="How often to look whether another model was activated.")
+    ] = 1.0
+    shutdown_seconds: Annotated[
+        int, Field(ge=1, description="How long requests under way may take after a stop signal.")
+    ] = 20
+
+    @model_validator(mode="after")
+    def _read_secret_files(self) -> Self:
+        updates: dict[str, SecretStr] = {}
+        for name in ("database_url", "signing_key", "api_key"):
+            path: Path | None = getattr(self, f"{name}_file")
+            if path is not None:
+                updates[name] = SecretStr(_secret(path, f"SEGMENTATION_{name.upper()}_FILE"))
+        for name, value in updates.items():
+            object.__setattr__(self, name, value)  # the model is frozen for everyone else
+        return self
+
+    @model_validator(mode="after")
+    def _a_key_guards_the_network(self) -> Self:
+        if self.api_key is not None and len(self.api_key.get_secret_value()) < 32:
+            raise ValueError("SEGMENTATION_API_KEY is shorter than 32 characters; make one with: openssl rand -hex 32")
+        if self.host not in LOOPBACK and self.api_key is None:
+            raise ValueError(
+                f"SEGMENTATION_HOST is {self.host}, which others can reach; "
+                "set SEGMENTATION_API_KEY or SEGMENTATION_API_KEY_FILE, or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def signing_key_bytes(self) -> bytes | None:
+        return self.signing_key.get_secret_value().encode() if self.signing_key else None
+
+    @property
+    def store_url(self) -> str:
+        """The database URL, with the password from its file where there is one."""
+        url = self.database_url.get_secret_value()
+        if self.database_password_file is None:
+            return url
+        from sqlalchemy import make_url
+
+        password = _secret(self.database_password_file, "SEGMENTATION_DATABASE_PASSWORD_FILE")
+        return make_url(url).set(password=password).render_as_string(hide_password=False)
+
+
+def _secret(path: Path, variable: str) -> str:
+    try:
+        found = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"{variable} names {path}, which cannot be read: {error.strerror}") from error
+    if not found:
+        raise ValueError(f"{variable} names {path}, which is empty")
+    return found
+
+
+def described() -> list[tuple[str, str, str]]:
+    """Every setting as its environment variable, its default in words, and what it is for."""
+    lines = []
+    for name, field in Settings.model_fields.items():
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        lines.append((f"SEGMENTATION_{name.upper()}", "" if default is None else str(default), field.description or ""))
+    return lines

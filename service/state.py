@@ -1,0 +1,33 @@
+"""What a running service holds. Made by `create_app`; everyone else receives it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from starlette.requests import Request
+
+from service.live_model import LiveModel
+from service.settings import Settings
+from service.store.reader import Reader
+from service.store.ulid import UlidFactory
+from service.store.writer import GroupCommit
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of one service process. `clock` is the one place where "now" comes from, in UTC."""
+
+    settings: Settings
+    engine: sa.Engine
+    reader: Reader
+    writer: GroupCommit
+    live: LiveModel
+    ids: UlidFactory
+    clock: Callable[[], datetime]
+
+
+def service_of(request: Request) -> Service:
+    """The service a request came to."""
+    found: Service = request.app.state.service
+    return found

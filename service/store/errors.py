@@ -1,0 +1,37 @@
+"""What can go wrong with the store, in the store's own words: nothing here knows HTTP."""
+
+
+class StoreError(Exception):
+    """Something the store could not do; the message says what and what to do next."""
+
+
+class UnusableDatabaseUrl(StoreError):
+    """The configured database URL names no database this service can work with."""
+
+
+class StoreBusy(StoreError):
+    """More rows are waiting than the queue may hold; nothing of this submission was stored."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached or does not answer; try again after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StoreClosed(StoreUnavailable):
+    """The store is shutting down and takes no more rows."""
+
+
+class RowRefused(StoreError):
+    """The database refuses a row of this submission for what it says; nothing of it was stored."""
+
+
+class UnknownRevision(StoreError):
+    """The database's schema, or the revision asked for, is none that this version knows."""

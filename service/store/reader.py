@@ -1,0 +1,84 @@
+"""Every question the service asks its database, by name."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from service.store.assignment import Assignment
+from service.store.schema import assignments, customers, verified_models
+from service.store.trouble import told
+
+T = TypeVar("T")
+
+# The features stay the text they were stored as: whoever wants the values decodes them.
+COLUMNS = [sa.cast(column, sa.Text) if column.name == "features" else column for column in assignments.c]
+CURRENT = sa.select(*COLUMNS).join(customers, customers.c.assignment_id == assignments.c.id)
+
+
+class Reader:
+    """Answers from the store; every method blocks, and raises StoreUnavailable on database trouble."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        # One statement needs no BEGIN and ROLLBACK around it, which are round trips on PostgreSQL.
+        alone = engine.dialect.name == "postgresql"
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if alone else engine
+
+    def current(self, customer_id: str) -> Assignment | None:
+        """The customer's current assignment."""
+        return self._one(CURRENT.where(customers.c.customer_id == customer_id), customer_id)
+
+    def find(self, assignment_id: str) -> Assignment | None:
+        """The assignment of this id."""
+        return self._one(sa.select(*COLUMNS).where(assignments.c.id == assignment_id), assignment_id)
+
+    def history(self, customer_id: str, before: str | None, limit: int) -> list[Assignment]:
+        """At most `limit` assignments of a customer, newest first; the next page is `before` the last one's id."""
+        query = sa.select(*COLUMNS).where(assignments.c.customer_id == customer_id)
+        if before is not None:
+            query = query.where(assignments.c.id < before)
+        return self._many(query.order_by(assignments.c.id.desc()).limit(limit), customer_id, before)
+
+    def audience(self, segment_id: int, after: str | None, limit: int) -> list[Assignment]:
+        """At most `limit` current members by customer id; the next page is `after` the last one's customer id."""
+        query = CURRENT.where(customers.c.segment_id == segment_id)
+        if after is not None:
+            query = query.where(customers.c.customer_id > after)
+        return self._many(query.order_by(customers.c.customer_id).limit(limit), after)
+
+    def audience_size(self, segment_id: int) -> int:
+        """How many customers are in the segment now."""
+        query = sa.select(sa.func.count()).select_from(customers).where(customers.c.segment_id == segment_id)
+        return self._asked(lambda connection: connection.execute(query).scalar_one())
+
+    def verified(self, digest: str) -> bool:
+        """Whether the model of this digest was proved and remembered."""
+        query = sa.select(verified_models.c.digest).where(verified_models.c.digest == digest)
+        return self._asked(lambda connection: connection.execute(query).first()) is not None
+
+    def ping(self) -> float:
+        """The seconds one look into the history takes: the database answers and the tables are there."""
+        started = time.perf_counter()
+        query = sa.select(assignments.c.id).limit(1)
+        self._asked(lambda connection: connection.execute(query).first())
+        return time.perf_counter() - started
+
+    def _one(self, query: sa.Select[*tuple[object, ...]], *keys: str | None) -> Assignment | None:
+        found = self._many(query, *keys)
+        return found[0] if found else None
+
+    def _many(self, query: sa.Select[*tuple[object, ...]], *keys: str | None) -> list[Assignment]:
+        if not all(map(_storable, keys)):
+            return []
+        rows = self._asked(lambda connection: connection.execute(query).all())
+        return [Assignment.from_row(row) for row in rows]
+
+    def _asked(self, question: Callable[[sa.Connection], T]) -> T:
+        with told(), self._engine.connect() as connection:
+            return question(connection)
+
+
+def _storable(key: str | None) -> bool:
+    """Whether a database can hold this text at all; PostgreSQL calls even the question an error."""
+    return key is None or ("\0" not in key and not any("\ud800" <= character <= "\udfff" for character in key))

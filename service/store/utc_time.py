@@ -1,0 +1,45 @@
+"""Times in the database: always aware, always UTC, and in the order of their text."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+TEXT_LENGTH = len("2011-12-10T00:00:00.000000Z")
+
+
+# A batch gives all its rows the same two times.
+@lru_cache(maxsize=1024)
+def utc_text(time: datetime) -> str:
+    """`YYYY-MM-DDTHH:MM:SS.ffffffZ`, always 27 characters, so that text order is time order."""
+    return aware(time).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def aware(time: datetime) -> datetime:
+    """The same moment in UTC; a time without a zone is refused, as it names no moment."""
+    if time.utcoffset() is None:
+        raise ValueError(f"The time {time.isoformat()} has no time zone; give it one, for example UTC.")
+    return time.astimezone(UTC)
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """TIMESTAMPTZ on PostgreSQL, fixed-width ISO 8601 text on SQLite, which knows no time zones."""
+
+    impl = sa.String(TEXT_LENGTH)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[datetime] | sa.types.TypeEngine[str]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(sa.String(TEXT_LENGTH))
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | str | None:
+        if value is None:
+            return None
+        return aware(value) if dialect.name == "postgresql" else utc_text(value)
+
+    def process_result_value(self, value: datetime | str | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return aware(datetime.fromisoformat(value) if isinstance(value, str) else value)

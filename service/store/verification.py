@@ -1,0 +1,23 @@
+"""The memory of which models were proved."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.store.schema import verified_models
+from service.store.trouble import told
+
+INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def remember_verified(engine: sa.Engine, digest: str, version: str, at: datetime, libraries: str) -> None:
+    """Remembers that the model of this digest was proved at `at` with `libraries`; once more replaces it.
+
+    Raises StoreUnavailable.
+    """
+    fact = {"version": version, "verified_at": at, "libraries": libraries}
+    insert = INSERTS[engine.dialect.name](verified_models).values(digest=digest, **fact)
+    with told(), engine.begin() as connection:
+        connection.execute(insert.on_conflict_do_update(index_elements=["digest"], set_=fact))

@@ -1,0 +1,65 @@
+"""The current row against a model that a person can check: the greatest (as_of, id) wins."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.store import ledger as ledgers
+from service.store.assignment import Assignment
+from service.store.ledger import Ledger, open_ledger
+from service.store.reader import Reader
+from service.store.schema import assignments, customers
+from tests.service.store.records import NOON, assignment
+
+# Few customers and few times, so that they meet; the last number shuffles the ids.
+ROWS = st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.integers(0, 4), st.integers(0, 1000))
+GROUPS = st.lists(st.lists(ROWS, min_size=1, max_size=8), min_size=1, max_size=5)
+
+
+@pytest.fixture
+def ledger(engine: sa.Engine) -> Iterator[Ledger]:
+    ledger = open_ledger(engine)
+    yield ledger
+    ledger.close()
+
+
+@pytest.mark.parametrize("copy_from", [1, 500])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(groups=GROUPS)
+def test_the_newest_as_of_wins_and_ties_go_to_the_later_id(
+    engine: sa.Engine,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    copy_from: int,
+    groups: list[list[tuple[str, int, int, int]]],
+) -> None:
+    # Both ways of writing to PostgreSQL must follow the rule, whatever the number of rows.
+    monkeypatch.setattr(ledgers, "COPY_FROM", copy_from)
+    with engine.begin() as connection:
+        connection.execute(sa.delete(customers))
+        connection.execute(sa.delete(assignments))
+    newest: dict[str, Assignment] = {}
+    number = 0
+    for group in groups:
+        rows = []
+        for customer, day, segment, shuffle in group:
+            number += 1
+            row = assignment(
+                customer,
+                id=f"{shuffle:013d}{number:013d}",
+                as_of=NOON + timedelta(days=day),
+                segment_id=segment,
+            )
+            rows.append(row)
+            newest[customer] = max(newest.get(customer, row), row, key=lambda one: (one.as_of, one.id))
+        ledger.write(rows)
+    reader = Reader(engine)
+    assert {customer: reader.current(customer) for customer in newest} == newest
+    for segment in range(5):
+        members = {row.customer_id: row for row in reader.audience(segment, None, 10)}
+        assert members == {name: row for name, row in newest.items() if row.segment_id == segment}
+        assert reader.audience_size(segment) == len(members)
