@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import shutil
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +135,13 @@ def _checked(directory: Path, name: str, record: FileRecord) -> bytes:
 def _read(directory: Path, name: str) -> bytes:
     path = directory / name
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        # not waiting, because opening a pipe would wait for its other end
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise ArtifactRefused(f"model {directory.name}: {name} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ArtifactRefused(f"model {directory.name}: {name} is not a file")
     with os.fdopen(handle, "rb") as file:
         data = file.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:

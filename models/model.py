@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from models.artifact import PLAYBOOKS, REFERENCE, SCORER, SEGMENTS, Artifact
 from models.errors import ArtifactRefused, UnknownSegment
 from models.manifest import Manifest
-from models.playbook import Playbook, Playbooks, playbook_for
+from models.playbook import DEFAULT, Playbook, Playbooks, playbook_for
 from models.scorer import Scorer, ScorerArrays
 from models.segment import Segment
 
@@ -52,6 +52,10 @@ class SegmentationModel:
             raise ArtifactRefused(f"model {artifact.version}: its segments and its centres are not the same")
         if any(feature not in artifact.manifest.base for feature in arrays.features):
             raise ArtifactRefused(f"model {artifact.version}: a feature of the scorer is not in the manifest")
+        if any(set(arrays.features) - set(segment.features) for segment in segments):
+            raise ArtifactRefused(f"model {artifact.version}: a feature of the scorer is not in its segments' profiles")
+        if DEFAULT not in playbooks:
+            raise ArtifactRefused(f"model {artifact.version}: its playbooks have no entry {DEFAULT!r}")
         return cls(
             version=artifact.version,
             digest=artifact.digest,

@@ -1,6 +1,6 @@
 """The registry is a directory: one folder per version, and the file ACTIVE that names the one to serve."""
 
-import os
+import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Registry:
     def activate(self, version: str) -> None:
         """Point ACTIVE at a published version, atomically: a reader sees the old name or the new one."""
         self.path(version)
-        fresh = self.directory / f".{ACTIVE}.{os.getpid()}.partial"
+        fresh = self.directory / f".{ACTIVE}.{secrets.token_hex(8)}.partial"
         write_durably(fresh, f"{version}\n".encode())
         fresh.replace(self.directory / ACTIVE)
         flush_directory(self.directory)

@@ -97,7 +97,8 @@ def fold(lines: Iterable[Line], as_of: float) -> Folded:
             (returns if rule else purchases).append(line)
     kept = without_cancelled(purchases, returns)
     bought = _sum(line.quantity * line.price for line in purchases)
-    returned = _sum(-line.quantity * line.price for line in returns)
+    # some shops write a cancellation with its quantity positive: the invoice says that it came back
+    returned = _sum(abs(line.quantity) * line.price for line in returns)
     products = frozenset(line.product for line in kept if line.product is not None)
     return Folded(_summary(kept, bought, returned, products) if kept else None, ignored, products)
 
@@ -111,7 +112,7 @@ def without_cancelled(purchases: Sequence[Line], returns: Sequence[Line]) -> lis
     """
     waiting: dict[tuple[str | None, float, float], list[float]] = {}
     for line in returns:
-        waiting.setdefault((line.product, line.price, -line.quantity), []).append(line.at)
+        waiting.setdefault((line.product, line.price, abs(line.quantity)), []).append(line.at)
     if not waiting:
         return list(purchases)
     undone: set[int] = set()

@@ -1,0 +1,128 @@
+"""Cleaning and summing up in the engine, against the fold of one customer and against published figures."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import ibis
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ibis import _ as row
+
+from models.cleaning import RULES
+from models.line import Line
+from models.summary import Summary, fold
+from tests.shop import LINES, day
+from training.cleaning import clean
+from training.reading.lines import SCHEMA, Lines
+from training.reading.source import read
+from training.report import cleaning_report
+from training.summaries import NUMBERS, CustomerSummaries, summarise
+from training.workspace import Workspace
+
+AS_OF = datetime(2011, 12, 10, tzinfo=UTC)
+RULE_NAMES = [rule.name for rule in RULES]
+
+
+def stored(lines: Iterable[tuple[str, Line]], workspace: Workspace) -> Lines:
+    """Lines as reading would have left them."""
+    rows = [
+        {
+            "line": index, "invoice": one.invoice, "product": one.product, "description": one.description,
+            "quantity": one.quantity, "at": datetime.fromtimestamp(one.at, UTC).replace(tzinfo=None),
+            "price": one.price, "customer": customer, "country": one.country, "unreadable": None,
+        }
+        for index, (customer, one) in enumerate(lines)
+    ]  # fmt: skip
+    table = ibis.memtable(rows, schema={"line": "int64", **SCHEMA})
+    made = workspace.backend.create_table("lines", table, overwrite=False)
+    present = frozenset(SCHEMA) - {"unreadable"}
+    return Lines(table=made, present=present, has_time=True, rows=len(rows), fingerprint=(), notes=())
+
+
+def same(found: CustomerSummaries, folded: dict[str, Summary]) -> None:
+    """Every customer, every field."""
+    assert list(found.ids) == sorted(folded)
+    for name in NUMBERS:
+        engine = getattr(found.summaries, name)
+        plain = np.array([getattr(folded[one], name) for one in found.ids], dtype=np.float64)
+        np.testing.assert_allclose(engine, plain, rtol=1e-12, atol=1e-6, err_msg=name)
+    assert list(found.summaries.country) == [folded[one].country for one in found.ids]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from(["17850", "13047", "u"]), LINES, min_size=1))
+def test_the_engine_sums_up_any_customers_as_the_fold_does(customers: dict[str, list[Line]]) -> None:
+    mixed = [(customer, line) for customer, lines in customers.items() for line in lines]
+    folded = {customer: fold(lines, AS_OF.timestamp()).summary for customer, lines in customers.items()}
+    with Workspace() as workspace:
+        found = summarise(clean(stored(mixed, workspace), AS_OF, workspace))
+    same(found, {customer: summary for customer, summary in folded.items() if summary is not None})
+
+
+def test_lines_after_as_of_do_not_count() -> None:
+    lines = [("1", Line("1", "A", 1, day(0), 2.0)), ("1", Line("2", "A", 1, day(40), 2.0))]
+    with Workspace() as workspace:
+        cleaned = clean(stored(lines, workspace), datetime(2011, 1, 20, tzinfo=UTC), workspace)
+        assert summarise(cleaned).summaries.orders.tolist() == [1]
+        assert {rule.rule: rule.removed for rule in cleaned.rules}["after_as_of"] == 1
+
+
+def test_the_real_file_is_cleaned_to_the_known_counts(retail: str) -> None:
+    with Workspace() as workspace:
+        cleaned = clean(read([retail], workspace), AS_OF, workspace)
+        report = cleaning_report(cleaned, summarise(cleaned).summaries)
+    assert report.rows == 541_909
+    assert {rule.rule: (rule.matched, rule.removed, rule.remaining) for rule in report.rules} == {
+        "unreadable": (0, 0, 541_909),
+        "no_customer": (135_080, 135_080, 406_829),
+        "after_as_of": (0, 0, 406_829),
+        "cancellation": (9_288, 8_905, 397_924),
+        "adjustment": (3, 0, 397_924),
+        "quantity_not_positive": (10_624, 0, 397_924),
+        "price_not_positive": (2_517, 40, 397_884),
+        "duplicate": (5_268, 5_192, 392_692),
+        "non_product": (2_995, 1_542, 391_150),
+    }
+    assert [rule.rule for rule in report.rules] == RULE_NAMES
+    assert report.purchases == 391_150
+    assert report.customers == 4_324
+
+
+def test_for_every_real_customer_the_engine_and_the_fold_agree(retail: str) -> None:
+    with Workspace() as workspace:
+        lines = read([retail], workspace)
+        found = summarise(clean(lines, AS_OF, workspace))
+        known = lines.table.filter(row.customer.notnull()).order_by("line").to_pyarrow().to_pylist()
+    customers: dict[str, list[Line]] = {}
+    for one in known:
+        at = one["at"].replace(tzinfo=UTC).timestamp()
+        line = Line(
+            one["invoice"], one["product"], one["quantity"], at, one["price"], one["country"], one["description"]
+        )
+        customers.setdefault(one["customer"], []).append(line)
+    folded = {customer: fold(lines, AS_OF.timestamp()).summary for customer, lines in customers.items()}
+    assert len(folded) == 4_372
+    same(found, {customer: summary for customer, summary in folded.items() if summary is not None})
+
+
+def test_purchase_rows_customers_and_revenue_before_duplicates_are_the_published_ones(retail: str) -> None:
+    with Workspace() as workspace:
+        table = read([retail], workspace).table
+        clean_rows = table.filter(
+            row.customer.notnull() & ~row.invoice.startswith("C") & (row.quantity > 0) & (row.price > 0)
+        )
+        figures = clean_rows.agg(
+            rows=row.count(), customers=row.customer.nunique(), revenue=(row.quantity * row.price).sum()
+        ).to_pyarrow().to_pylist()[0]  # fmt: skip
+    assert (figures["rows"], figures["customers"], round(figures["revenue"], 2)) == (397_884, 4_338, 8_911_407.90)
+
+
+def test_the_pair_of_80_995_makes_no_champion(retail: str) -> None:
+    with Workspace() as workspace:
+        found = summarise(clean(read([retail], workspace), AS_OF, workspace))
+    index = found.ids.index("16446")
+    assert found.summaries.orders[index] == 1
+    assert found.summaries.units[index] == 2
+    assert found.summaries.revenue[index] == pytest.approx(2.90)

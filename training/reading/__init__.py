@@ -1,0 +1,1 @@
+"""Reading: whatever a shop exports becomes one table of lines."""

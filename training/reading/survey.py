@@ -1,0 +1,40 @@
+"""One look over a part before it is read: its distinct days, and which numbers are written with commas."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from training.reading import dates, figures
+from training.reading.dates import DateColumn
+from training.reading.figures import FigureReading
+from training.reading.part import Part
+from training.reading.texts import text
+from training.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What decides how a part's texts are read. `dates` is None where its dates are dates already."""
+
+    dates: DateColumn | None
+    figures: Mapping[str, FigureReading]
+
+
+def survey(part: Part, workspace: Workspace) -> Survey:
+    """Scans the whole part once: neither dates nor commas are understood from single rows."""
+    at, table = part.table["at"], part.table
+    looks = {field: table[field].contains(",").any() for field in figures.FIGURES if _is_text(part, field)}
+    if dates.is_written(at):
+        look = table.group_by(day=dates.day(text(at))).aggregate(example=text(at).min(), **looks)
+    elif looks:
+        look = table.aggregate(**looks)
+    else:
+        return Survey(None, {})
+    found = workspace.backend.create_table(workspace.name("survey"), look)
+    return Survey(
+        DateColumn(part.where, part.columns["at"], found) if dates.is_written(at) else None,
+        {field: figures.decide(part, field) for field in looks if found[field].any().to_pyarrow().as_py()},
+    )
+
+
+def _is_text(part: Part, field: str) -> bool:
+    return field in part.columns and bool(part.table[field].type().is_string())

@@ -1,0 +1,74 @@
+"""A DuckDB database in a folder of its own, gone when the work is done."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import ibis
+
+from training.cpu import cpu_quota
+
+MEMORY_LIMIT = "1GB"
+
+
+class Workspace:
+    """Owns a DuckDB database file in a temporary directory, opened through Ibis as `backend`.
+
+    A file and not memory: DuckDB then compresses what it keeps, and data larger than `memory_limit`
+    goes to disk. Times are in UTC. The folder is removed when the `with` block ends.
+    """
+
+    backend: Any
+    folder: Path
+
+    def __init__(
+        self, *, threads: int | None = None, memory_limit: str = MEMORY_LIMIT, parent: Path | None = None
+    ) -> None:
+        self._threads = threads or cpu_quota()
+        self._memory_limit = memory_limit
+        self._parent = parent
+        self._names = 0
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="segmentation-", dir=self._parent))
+        try:
+            self.backend = ibis.duckdb.connect(
+                self.folder / "workspace.duckdb",
+                threads=self._threads,
+                memory_limit=self._memory_limit,
+                temp_directory=str(self.folder / "spill"),
+                # Line numbers are positions in the source: tables must keep its order.
+                preserve_insertion_order=True,
+            )
+            # Only after connecting: as an option of `connect` it would come before its extension is loaded.
+            self.backend.raw_sql("SET TimeZone = 'UTC'")
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.backend.disconnect()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def name(self, stem: str) -> str:
+        """A table name not yet used in this workspace."""
+        self._names += 1
+        return f"{stem}_{self._names}"
+
+    def file(self, suffix: str) -> Path:
+        """A path not yet used in this workspace's folder."""
+        self._names += 1
+        return self.folder / f"file_{self._names}{suffix}"
+
+    def link(self, file: Path, suffix: str) -> Path:
+        """The same file under a plain name: DuckDB takes `[`, `*` and `?` in a path for a pattern."""
+        link = self.file(suffix)
+        link.symlink_to(file.resolve())
+        return link
