@@ -1,7 +1,10 @@
 """The cleaning rules of `models.cleaning`, said once more as an Ibis expression, for lines of any number."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import ibis
@@ -22,8 +25,8 @@ EXAMPLES = 3
 class Cleaned:
     """Lines sorted into purchases and returns, and what each rule did.
 
-    Both tables have line, customer, invoice, product, description, quantity, at (seconds UTC), price and country;
-    `purchases` also has `undone`, true where a full cancellation undid the line. Both are stored in the workspace.
+    Both tables have line, customer, invoice, product, quantity, at (seconds UTC), price and country; `purchases`
+    also has `undone`, true where a full cancellation undid the line. They are stored in the workspace.
     """
 
     purchases: Table
@@ -35,64 +38,63 @@ def clean(lines: Lines, as_of: datetime, workspace: Workspace) -> Cleaned:
     """Ask every rule of every line. `as_of` must carry a time zone; later lines are left out."""
     backend = workspace.backend
     duplicates = backend.create_table("duplicates", _duplicates(lines), temp=True)
-    asked = _ask(lines.table, duplicates, as_of)
+    asked = _ask(lines.table, duplicates, _non_product_codes(lines.table), as_of)
     kept = backend.create_table("kept", _kept(asked), temp=True)
     purchases, returns = kept.filter(~row.is_return), kept.filter(row.is_return)
     undone = backend.create_table("undone", _undone(purchases, returns), temp=True)
     marked = purchases.left_join(undone, "line").drop("line_right").mutate(undone=row.undone.fill_null(False))
-    return Cleaned(marked, returns, _count(asked))
+    return Cleaned(marked, returns, _count(asked, lines.table))
 
 
 def _duplicates(lines: Lines) -> Table:
     """The line numbers of all but the first of equal lines.
 
-    A 64-bit hash finds the few lines that may be equal, cheaply; the fields themselves then decide.
+    A hash of some fields finds the few lines that may be equal, cheaply; all fields themselves then decide.
     """
     table = lines.table
     if not {"invoice", "product"} <= lines.present:
         return table.filter(ibis.literal(False)).select("line")
-    told = table.filter(row.invoice.notnull() & row.product.notnull())
-    hashed = told.select("line", key=ibis.struct({name: told[name] for name in SAME}).hash())
+    told = table.filter(row.invoice.notnull() & row["product"].notnull())
+    hashed = told.select(
+        "line", key=ibis.struct({name: told[name] for name in ("invoice", "product", "quantity")}).hash()
+    )
     shared = hashed.group_by("key").having(row.count() > 1).agg(least=row.line.min())
     suspects = told.semi_join(hashed.semi_join(shared, "key"), "line")
     order = ibis.row_number().over(group_by=list(SAME), order_by="line")
     return suspects.mutate(order=order).filter(row.order > 0).select("line")
 
 
-def _ask(table: Table, duplicates: Table, as_of: datetime) -> Table:
-    """Add `rule`, the first that holds (null for a purchase), and one column per rule: whether it holds at all."""
+def _non_product_codes(table: Table) -> list[str]:
+    """The codes in the data that stand for no product: few, and asked one by one of the one list there is."""
+    codes = table.select("product").filter(row["product"].notnull()).distinct().to_pyarrow()["product"].to_pylist()
+    return sorted(code for code in codes if code in non_products())
+
+
+def _ask(table: Table, duplicates: Table, other: Sequence[str], as_of: datetime) -> Table:
+    """Add one column per rule, whether it holds for the line, whatever other rules say."""
     moment = as_of.astimezone(UTC).replace(tzinfo=None)
-    repeated = duplicates.mutate(repeated=ibis.literal(True))
-    table = table.left_join(repeated, "line").drop("line_right")
-    listed, code = non_products(), row.product.strip().upper()
-    other = code.isin(list(listed.codes))
-    for prefix in listed.prefixes:
-        other = other | code.startswith(prefix)
-    letter = row.invoice.strip().substr(0, 1).upper()
+    table = table.left_join(duplicates.mutate(repeated=ibis.literal(True)), "line").drop("line_right")
     holds: dict[str, Any] = {
         "unreadable": row.unreadable.notnull() | row.quantity.isnull() | row.price.isnull() | row["at"].isnull(),
         "no_customer": row.customer.isnull(),
         "after_as_of": row["at"] > ibis.timestamp(moment.isoformat(sep=" ")),
-        "cancellation": letter == "C",
-        "adjustment": letter == "A",
+        "cancellation": row.invoice.startswith("C") | row.invoice.startswith("c"),
+        "adjustment": row.invoice.startswith("A") | row.invoice.startswith("a"),
         "quantity_not_positive": row.quantity <= 0,
         "price_not_positive": row.price <= 0,
         "duplicate": row.repeated.notnull(),
-        "non_product": other,
+        "non_product": row["product"].isin(list(other)) if other else ibis.literal(False),
     }
-    asked = table.mutate(**{_flag(name): test.fill_null(False) for name, test in holds.items()})
-    first = ibis.cases(*[(asked[_flag(rule.name)], rule.name) for rule in RULES], else_=None)
-    return asked.mutate(rule=first)
+    return table.mutate(**{_flag(name): test.fill_null(False) for name, test in holds.items()})
 
 
 def _kept(asked: Table) -> Table:
-    """Purchases, and those returns that no later rule takes out."""
-    sound = ~(row.price_not_positive_ | row.duplicate_ | row.non_product_)
-    is_return = row.rule.isin([rule.name for rule in RULES if rule.returns])
-    kept = asked.mutate(is_return=is_return.fill_null(False))
-    kept = kept.filter(row.rule.isnull() | (row.is_return & sound))
+    """Purchases, for which no rule holds, and returns that no rule but those for returns takes out."""
+    goes = [asked[_flag(rule.name)] for rule in RULES if not rule.returns]
+    comes_back = [asked[_flag(rule.name)] for rule in RULES if rule.returns]
+    kept = asked.filter(~reduce(or_, goes)).mutate(is_return=reduce(or_, comes_back))
     return kept.select(
-        "line", "customer", "invoice", "product", "description", "quantity", "price", "country", "is_return",
+        "line", "customer", "invoice", "product", "quantity", "price", "country", "is_return",
         at=row["at"].epoch_seconds().cast("float64") + (row["at"].microsecond().cast("float64") / 1e6),
     )  # fmt: skip
 
@@ -124,44 +126,53 @@ def _undone(purchases: Table, returns: Table) -> Table:
     return met.select("line", undone=ibis.literal(True))
 
 
-def _count(asked: Table) -> tuple[RuleCount, ...]:
-    totals = asked.agg(
-        rows=row.count(),
-        **{f"{rule.name}_matched": asked[_flag(rule.name)].sum() for rule in RULES},
-        **{f"{rule.name}_removed": (row.rule == rule.name).sum() for rule in RULES},
-    ).to_pyarrow().to_pylist()[0]  # fmt: skip
-    figures = {name: int(value or 0) for name, value in totals.items()}
-    remaining = figures["rows"]
+def _count(asked: Table, lines: Table) -> tuple[RuleCount, ...]:
+    """What each rule did, from the few combinations of rules that occur and how many lines have each."""
+    names = [rule.name for rule in RULES]
+    flags = [_flag(name) for name in names]
+    grouped = asked.group_by(flags).agg(lines=row.count(), first=row.line.min(), last=row.line.max())
+    combinations = grouped.to_pyarrow().to_pylist()
+    taken = {name: [one for one in combinations if _first(one, names) == name] for name in names}
+    chosen = {name: sorted({one[end] for one in taken[name] for end in ("first", "last")})[:EXAMPLES] for name in names}
+    shown = _shown(lines, [line for found in chosen.values() for line in found])
+    remaining = sum(one["lines"] for one in combinations)
     counts = []
     for rule in RULES:
-        removed = figures[f"{rule.name}_removed"]
+        removed = sum(one["lines"] for one in taken[rule.name])
         remaining -= removed
-        examples = _examples(asked, rule.name) if removed else ()
         counts.append(
             RuleCount(
                 rule=rule.name,
                 reason=rule.reason,
-                matched=figures[f"{rule.name}_matched"],
+                matched=sum(one["lines"] for one in combinations if one[_flag(rule.name)]),
                 removed=removed,
                 remaining=remaining,
-                examples=examples,
+                examples=tuple(shown[line] for line in chosen[rule.name]),
             )
         )
     return tuple(counts)
 
 
-def _examples(asked: Table, rule: str) -> tuple[str, ...]:
-    """The first lines a rule took, without the customer: a report is read by more people than the data."""
-    first = asked.filter(row.rule == rule).order_by("line").limit(EXAMPLES)
-    found = first.select("line", "invoice", "product", "quantity", "price", "unreadable").to_pyarrow().to_pylist()
-    return tuple(
-        f"row {one['line'] + 1}: "
-        + (
-            one["unreadable"]
-            or f"invoice {one['invoice']}, product {one['product']}, {one['quantity']:g} at {one['price']:g}"
-        )
-        for one in found
-    )
+def _first(combination: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """The rule that takes a line out: the first that holds."""
+    return next((name for name in names if combination[_flag(name)]), None)
+
+
+def _shown(lines: Table, numbers: Sequence[int]) -> dict[int, str]:
+    """Lines in words, without the customer: a report is read by more people than the data."""
+    if not numbers:
+        return {}
+    found = lines.filter(row.line.isin(list(numbers))).drop("customer", "description", "country")
+    return {one["line"]: f"row {one['line'] + 1}: {_words(one)}" for one in found.to_pyarrow().to_pylist()}
+
+
+def _words(line: Mapping[str, Any]) -> str:
+    amounts = f"{_figure(line['quantity'])} at {_figure(line['price'])}"
+    return line["unreadable"] or f"invoice {line['invoice']}, product {line['product']}, {amounts}"
+
+
+def _figure(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:g}"
 
 
 def _flag(rule: str) -> str:

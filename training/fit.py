@@ -113,7 +113,7 @@ def fit(order: Order, progress: Progress) -> Artifact:
         ids = np.array(fitted.identity.ids)[fitted.labels]
         members = Members(customers.known.ids, ids, customers.features, customers.known.summaries.country)
         named = dict(zip(fitted.identity.ids, fitted.names, strict=True))
-        segments = profile(members, named, cleaned, "product" in lines.present, workspace)
+        segments = profile(members, named, cleaned, lines, workspace)
         progress("publishing")
         return _publish(order, lines, as_of, customers, fitted, segments, report, previous)
 

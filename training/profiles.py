@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.explanation import differences
 from models.segment import CountryShare, ProductShare, Segment, Spread
 from training.cleaning import Cleaned
+from training.reading.lines import Lines
 from training.workspace import Workspace
 
 Values = NDArray[np.float64]
@@ -45,16 +46,16 @@ def spreads(features: Mapping[str, Values]) -> dict[str, Spread]:
 
 
 def profile(
-    members: Members, names: Mapping[int, str], cleaned: Cleaned, has_products: bool, workspace: Workspace
+    members: Members, names: Mapping[int, str], cleaned: Cleaned, lines: Lines, workspace: Workspace
 ) -> tuple[Segment, ...]:
     """One Segment per id in `names`, in that order."""
     base = spreads(members.features)
     revenue = members.features["monetary"]
     worth = {one: float(revenue[members.segment_ids == one].mean()) for one in names}
     ranked = sorted(worth, key=lambda one: -worth[one])
-    lines = _lines(members, cleaned, workspace)
-    modes = _modes(lines)
-    products = _products(lines, members, workspace) if has_products else {}
+    bought = _bought(members, cleaned, workspace)
+    modes = _modes(bought)
+    products = _products(bought, members, lines.table) if "product" in lines.present else {}
     segments = []
     for one, name in names.items():
         inside = members.segment_ids == one
@@ -88,25 +89,24 @@ def _countries(of_members: Sequence[str | None]) -> tuple[CountryShare, ...]:
     )
 
 
-def _lines(members: Members, cleaned: Cleaned, workspace: Workspace) -> Table:
+def _bought(members: Members, cleaned: Cleaned, workspace: Workspace) -> Table:
     """The purchase lines that were kept, each with its customer's segment."""
     placed = pa.table({"customer": pa.array(members.ids, pa.string()), "segment": members.segment_ids})
     labels = workspace.backend.create_table("segment_of_customer", ibis.memtable(placed), temp=True)
     return cleaned.purchases.filter(~row.undone).inner_join(labels, "customer")
 
 
-def _modes(lines: Table) -> dict[int, float]:
+def _modes(bought: Table) -> dict[int, float]:
     """The most frequent quantity on the lines of each segment; of equals the smallest."""
-    counted = lines.group_by(["segment", "quantity"]).agg(times=row.count())
+    counted = bought.group_by(["segment", "quantity"]).agg(times=row.count())
     best = ibis.row_number().over(group_by="segment", order_by=[counted.times.desc(), counted.quantity.asc()])
     modes = counted.mutate(place=best).filter(row.place == 0).to_pyarrow().to_pylist()
     return {one["segment"]: one["quantity"] for one in modes}
 
 
-def _products(lines: Table, members: Members, workspace: Workspace) -> dict[int, tuple[ProductShare, ...]]:
+def _products(bought: Table, members: Members, lines: Table) -> dict[int, tuple[ProductShare, ...]]:
     """Per segment the most bought products, those its members buy more than others (lift over 1) first."""
-    bought = lines.filter(row["product"].notnull()).select("customer", "segment", "product", "description").distinct()
-    buyers = bought.select("customer", "segment", "product").distinct()
+    buyers = bought.filter(row["product"].notnull()).select("customer", "segment", "product").distinct()
     inside = buyers.group_by(["segment", "product"]).agg(customers=row.count())
     overall = buyers.group_by("product").agg(everyone=row.count())
     sizes = Counter(members.segment_ids.tolist())
@@ -118,7 +118,7 @@ def _products(lines: Table, members: Members, workspace: Workspace) -> dict[int,
     place = ibis.row_number().over(group_by="segment", order_by=order)
     best = shares.mutate(place=place).filter(row.place < MOST_PRODUCTS).order_by(["segment", "place"])
     found = best.to_pyarrow().to_pylist()
-    described = _descriptions(bought, sorted({one["product"] for one in found}))
+    described = _descriptions(lines, sorted({one["product"] for one in found}))
     result: dict[int, tuple[ProductShare, ...]] = {}
     for one in found:
         share = ProductShare(
@@ -132,9 +132,9 @@ def _products(lines: Table, members: Members, workspace: Workspace) -> dict[int,
     return result
 
 
-def _descriptions(bought: Table, products: Sequence[str]) -> dict[str, str]:
+def _descriptions(lines: Table, products: Sequence[str]) -> dict[str, str]:
     """The most frequent description of each product; a code may have carried several over time."""
-    told = bought.filter(row["product"].isin(list(products)) & row.description.notnull())
+    told = lines.filter(row["product"].isin(list(products)) & row.description.notnull())
     counted = told.group_by(["product", "description"]).agg(times=row.count())
     order = ibis.row_number().over(group_by="product", order_by=[counted.times.desc(), counted.description.asc()])
     best = counted.mutate(place=order).filter(row.place == 0).to_pyarrow().to_pylist()
