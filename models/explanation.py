@@ -1,11 +1,11 @@
 """Why a customer is in a segment: the features that made the nearest centre nearer than the next, in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from models.scorer import Scorer
 from models.segment import Segment, Spread
-from models.wording import beside, measure, saying
+from models.wording import beside, measure, measurer, saying
 
 MOST = 3  # reasons a person reads; the first one or two usually carry the margin
 NOTICEABLE = 0.1  # quartile widths of the base by which a median must differ to be worth saying
@@ -31,45 +31,58 @@ class OutsideTraining(NamedTuple):
     high: float
 
 
-class _Typical(NamedTuple):
+class Typical(NamedTuple):
+    """A feature in a segment: the medians, how a customer's value is measured, and the words around it."""
+
     feature: str
     segment_median: float
     base_median: float
+    measure: Callable[[float], str]
     said_before: str
     said_after: str
 
+    def says(self, value: float) -> str:
+        return f"{self.said_before}{self.measure(value)}{self.said_after}"
+
 
 class Explainer:
-    """Says why, for one model. What depends on segment and feature only is prepared once."""
+    """Says why, for one model. What depends on segment and feature only is prepared once, in `typical`."""
 
     def __init__(self, scorer: Scorer, segments: Sequence[Segment], base: Mapping[str, Spread]) -> None:
         """`segments` in the order of the scorer's centres; `base` has the medians over all customers."""
-        self._typical = [
-            [self._prepare(name, segment.features[name].median, base[name].median) for name in scorer.features]
+        self.typical = [
+            [_typical(name, segment.features[name].median, base[name].median) for name in scorer.features]
             for segment in segments
         ]
 
-    def reasons(self, values: Sequence[float], nearest: int, contributions: Sequence[float]) -> list[Reason]:
-        """At most three reasons, by contribution to the margin between the nearest and the second segment.
+    def strongest(self, contributions: Sequence[float]) -> list[int]:
+        """The features, as indices, that carried the decision: at most three, by contribution to the margin.
 
-        `values` and `contributions` are in the order of the scorer's features. Features that speak for the other
-        segment are left out; one always speaks for this one, because the contributions add up to a margin that
-        is not negative (on an exact tie the first feature is named).
+        Features that speak for the other segment are left out; one always speaks for this one, because the
+        contributions add up to a margin that is not negative (on an exact tie the first feature is named).
         """
         order = sorted(range(len(contributions)), key=contributions.__getitem__, reverse=True)
-        chosen = [index for index in order[:MOST] if contributions[index] > 0] or order[:1]
-        typical = self._typical[nearest]
-        found = []
-        for index in chosen:
-            known, value = typical[index], values[index]
-            says = known.said_before.format(measure(known.feature, value)) + known.said_after
-            contribution = round(contributions[index], 4)
-            found.append(Reason(known.feature, value, known.segment_median, known.base_median, contribution, says))
-        return found
+        return [index for index in order[:MOST] if contributions[index] > 0] or order[:1]
 
-    @staticmethod
-    def _prepare(feature: str, here: float, overall: float) -> _Typical:
-        return _Typical(feature, here, overall, saying(feature), f"; {beside(feature, here, overall)}")
+    def reasons(self, values: Sequence[float], nearest: int, contributions: Sequence[float]) -> list[Reason]:
+        """Why a customer is in segment `nearest`; `values` and `contributions` in the order of the features."""
+        return [
+            Reason(
+                feature=known.feature,
+                value=values[index],
+                segment_median=known.segment_median,
+                base_median=known.base_median,
+                contribution=round(contributions[index], 4),
+                says=known.says(values[index]),
+            )
+            for index in self.strongest(contributions)
+            for known in (self.typical[nearest][index],)
+        ]
+
+
+def _typical(feature: str, here: float, overall: float) -> Typical:
+    before, after = saying(feature).split("{}")
+    return Typical(feature, here, overall, measurer(feature), before, f"{after}; {beside(feature, here, overall)}")
 
 
 def outside_training(
@@ -79,7 +92,7 @@ def outside_training(
     return [
         OutsideTraining(name, value, *ranges[name])
         for name, value in values.items()
-        if not isinstance(value, str) and name in ranges and not ranges[name][0] <= value <= ranges[name][1]
+        if name in ranges and not isinstance(value, str) and not ranges[name][0] <= value <= ranges[name][1]
     ]
 
 

@@ -28,7 +28,10 @@ class Registry:
         """The folder of a published version. Raises UnknownVersion, also for names that are no version at all."""
         path = self.directory / version
         if not VERSION_PATTERN.fullmatch(version) or not self._is_published(path):
-            raise UnknownVersion(f"there is no model {version[:60]!r}; GET /models lists those there are")
+            newest = ", ".join(self.versions()[:3]) or "none"
+            raise UnknownVersion(
+                f"there is no model {version[:60]!r} among the published ones; the newest are {newest}"
+            )
         return path
 
     def active(self) -> str:

@@ -1,5 +1,7 @@
 """Figures as a person would say them."""
 
+from collections.abc import Callable
+
 from models.features import FEATURE
 
 _COUNTED = {
@@ -23,16 +25,30 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def measure(feature: str, value: float) -> str:
-    """A feature's value with its unit in words: "1 day", "34 occasions", "12 %"."""
+def measurer(feature: str) -> Callable[[float], str]:
+    """How a feature's value is said with its unit: "1 day", "34 occasions", "12 %"."""
     known = FEATURE.get(feature)
     if known is None or known.unit == "currency":
-        return number(value)
+        return number
     if known.unit == "share of value":
-        return f"{100 * value:.3g} %"
-    figure = number(value)
-    words = _COUNTED[known.unit]
-    return f"{figure} {words[0] if figure == '1' else words[1]}"
+        return per_cent
+    one, many = _COUNTED[known.unit]
+
+    def counted(value: float) -> str:
+        figure = number(value)
+        return f"{figure} {one if figure == '1' else many}"
+
+    return counted
+
+
+def measure(feature: str, value: float) -> str:
+    """A feature's value with its unit."""
+    return measurer(feature)(value)
+
+
+def per_cent(share: float) -> str:
+    """A share, 0 to 1, as per cent."""
+    return f"{100 * share:.3g} %"
 
 
 def saying(feature: str) -> str:
@@ -49,4 +65,4 @@ def beside(feature: str, segment_median: float, base_median: float) -> str:
 def bare(feature: str, value: float) -> str:
     """A feature's value without its unit, shares as per cent."""
     known = FEATURE.get(feature)
-    return f"{100 * value:.3g} %" if known is not None and known.unit == "share of value" else number(value)
+    return per_cent(value) if known is not None and known.unit == "share of value" else number(value)

@@ -1,5 +1,6 @@
 """From transactions to a published model: the whole story of training, top to bottom."""
 
+import contextlib
 import importlib.metadata
 import io
 import platform
@@ -127,10 +128,14 @@ def end_of_last_day(lines: Lines) -> datetime:
 
 
 def describe(known: CustomerSummaries, as_of: datetime) -> Customers:
-    """The features of all customers at `as_of`, those left out that the data has no columns for."""
+    """The features of all customers at `as_of`, those left out that the data has no columns for.
+
+    A customer may lack a feature that others have (no line of theirs names a product): NaN, and not a feature that
+    decides segments.
+    """
     values = compute(known.summaries, as_of.timestamp())
     found = {name: values[:, index] for index, name in enumerate(NAMES)}
-    return Customers(known, {name: column for name, column in found.items() if np.isfinite(column).all()})
+    return Customers(known, {name: column for name, column in found.items() if np.isfinite(column).any()})
 
 
 def _previous(order: Order) -> SegmentationModel | None:
@@ -160,10 +165,25 @@ def _fit(customers: Customers, previous: SegmentationModel | None, order: Order,
     selection = select(scaled(trial, sample), order.segments, order.seed, progress)
     pipeline = build(TRANSFORM, sample, selection.chosen, order.seed).fit(sample)
     labels = pipeline.predict(values).astype(np.intp)
-    identity = identify(labels, selection.chosen, previous, _placed_before(customers, previous))
+    identity = identify(
+        labels, selection.chosen, previous, _placed_before(customers, previous), _first_free_id(order, previous)
+    )
     recency, frequency, monetary = (customers.features[name] for name in ("recency", "frequency", "monetary"))
     standings = naming.standings(recency, frequency, monetary, labels, selection.chosen)
     return Fitted(pipeline, labels, identity, naming.names_for(standings, identity.names), selection)
+
+
+def _first_free_id(order: Order, previous: SegmentationModel | None) -> int:
+    """The first segment id that no published model has given, whether it was ever active or not."""
+    if previous is None:
+        return 1
+    registry = Registry(order.models_dir)
+    given = [int(previous.manifest.parameters["next_segment_id"] or 1)]
+    for version in registry.versions():
+        with contextlib.suppress(ModelError):  # one that cannot be read was never served
+            manifest = read_artifact(registry.path(version), order.signing_key).manifest
+            given.append(int(manifest.parameters["next_segment_id"] or 1))
+    return max(given)
 
 
 def _placed_before(customers: Customers, previous: SegmentationModel | None) -> NDArray[np.intp] | None:
@@ -196,7 +216,7 @@ def _publish(
             as_of=as_of,
             customers=len(customers.known.ids),
             features=tuple(_feature_record(name) for name in customers.features),
-            ranges={name: (float(column.min()), float(column.max())) for name, column in customers.features.items()},
+            ranges={name: (float(np.nanmin(one)), float(np.nanmax(one))) for name, one in customers.features.items()},
             base=spreads(customers.features),
             seed=order.seed,
             parameters={

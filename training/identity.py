@@ -21,14 +21,18 @@ class Identity:
 
 
 def identify(
-    labels: NDArray[np.intp], k: int, previous: SegmentationModel | None, before: NDArray[np.intp] | None
+    labels: NDArray[np.intp],
+    k: int,
+    previous: SegmentationModel | None,
+    before: NDArray[np.intp] | None,
+    first_free: int,
 ) -> Identity:
     """Match k new clusters to the segments of the model before.
 
     `labels` and `before` say for the same n customers which cluster and which previous segment id they are in;
     the customers themselves are the common space, so the models may use different features. Clusters are matched
     one to one so that the overlap (Jaccard) is largest in sum; under SAME a cluster is new. Ids are never reused:
-    new ones start behind the largest id ever given.
+    new ones start at `first_free`, behind the largest any published model has given.
     """
     if previous is None or before is None:
         return Identity(tuple(range(1, k + 1)), {}, k + 1)
@@ -39,7 +43,7 @@ def identify(
         for new, index in zip(*linear_sum_assignment(-overlap), strict=True)
         if overlap[new, index] >= SAME
     }
-    free = next_id = int(previous.manifest.parameters.get("next_segment_id") or max(old) + 1)
+    next_id = first_free
     ids = []
     for new in range(k):
         if new not in kept:
@@ -47,7 +51,7 @@ def identify(
         else:
             kept_id = kept[new]
         ids.append(kept_id)
-    names = {new: previous.segment(kept_id).name for new, kept_id in enumerate(ids) if kept_id < free}
+    names = {new: previous.segment(kept_id).name for new, kept_id in enumerate(ids) if kept_id in old}
     return Identity(tuple(ids), names, next_id)
 
 

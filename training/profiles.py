@@ -37,9 +37,12 @@ class Members:
 
 
 def spreads(features: Mapping[str, Values]) -> dict[str, Spread]:
-    """Median and quartiles of each feature."""
+    """Median and quartiles of each feature, over those customers who have it."""
     found = {}
-    for name, values in features.items():
+    for name, all_values in features.items():
+        values = all_values[~np.isnan(all_values)]
+        if not len(values):
+            continue
         q1, median, q3 = (float(value) for value in np.quantile(values, (0.25, 0.5, 0.75)))
         found[name] = Spread(median=round(median, 6), q1=round(q1, 6), q3=round(q3, 6))
     return found

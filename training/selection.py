@@ -65,7 +65,7 @@ def _measure(points: Values, k: int, seed: int) -> _Measured:
         stability=_stability(points, whole, seed),
         silhouette=float(silhouette_score(points, whole.labels_, sample_size=sample, random_state=seed)),
         davies_bouldin=float(davies_bouldin_score(points, whole.labels_)),
-        smallest_share=float(sizes.min() / len(points)),
+        smallest_share=round(float(sizes.min() / len(points)), 4),
         inertia=float(whole.inertia_),
     )
 

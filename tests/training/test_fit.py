@@ -127,6 +127,26 @@ def test_a_retrain_keeps_the_ids_and_names_of_segments_that_go_on(demo: Path, tm
     assert all(one > max(before) for one in set(after) - kept)
 
 
+def test_an_id_given_by_a_model_that_was_never_active_is_not_given_again(demo: Path, tmp_path: Path) -> None:
+    first = train(demo, tmp_path, as_of=datetime(2011, 9, 1, tzinfo=UTC))
+    Registry(tmp_path).activate(first.version)
+    aside = train(demo, tmp_path, as_of=datetime(2011, 5, 1, tzinfo=UTC))
+    later = train(demo, tmp_path)
+    before = {one.id for one in SegmentationModel.of(first).segments}
+    fresh_aside = {one.id for one in SegmentationModel.of(aside).segments} - before
+    fresh_later = {one.id for one in SegmentationModel.of(later).segments} - before
+    assert not fresh_aside & fresh_later
+
+
+def test_a_customer_without_product_codes_takes_no_feature_from_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "demo.csv"
+    write_demo(file, customers=200, seed=4, start=date(2010, 12, 1), days=374)
+    lines = "".join(f"X{day},,,3,{day}/2/2011 9:00,2.5,nameless,France\n" for day in (1, 2, 3))
+    file.write_text(file.read_text() + lines)
+    artifact = train(file, tmp_path / "models")
+    assert "distinct_products" in artifact.manifest.base
+
+
 def test_rows_in_another_order_give_the_same_segments(
     demo: Path, trained: tuple[Path, Artifact], tmp_path: Path
 ) -> None:
