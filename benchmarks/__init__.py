@@ -1,0 +1,1 @@
+"""This service beside others, measured in one run and in turns: what counts are the ratios."""
