@@ -1,0 +1,144 @@
+# `make` alone lists the targets. PYTHON names the interpreter, 3.11 to 3.13: make run PYTHON=python3.12
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# uv is quicker where it is there, and not needed. UV= on the command line leaves it alone.
+UV ?= $(shell command -v uv)
+# Empty files that say which lock the environment was made from. The development lock holds all of the training lock.
+DEVELOPMENT := $(VENV)/.development
+TRAINING := $(VENV)/.training
+
+# make run
+DATA ?=
+FIT_ARGS ?=
+DEMO := data/demo.csv.gz
+# make test
+TESTS ?= not containers
+PYTEST_ARGS ?=
+export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
+SECRETS_DIR ?= secrets
+export DATA
+
+.PHONY: help install run test test-real-data test-containers bench lock secrets clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+install: $(DEVELOPMENT) ## Make .venv with everything for development, from the hash-locked requirements
+
+run: $(TRAINING) ## Train on demo data (or DATA=file) unless there is a model, migrate, serve, and say what to try
+	@set -e; \
+	if [ -n "$$DATA" ]; then \
+	  $(BIN)/python -m training fit $(FIT_ARGS) "$$DATA"; \
+	elif [ ! -f "$${SEGMENTATION_MODELS_DIR:-models/artifacts}/ACTIVE" ]; then \
+	  echo "No model is active: training one on demo data. Your own: make run DATA=purchases.csv"; \
+	  mkdir -p data; \
+	  $(BIN)/python -m training demo --customers 2000 --out $(DEMO); \
+	  $(BIN)/python -m training fit $(FIT_ARGS) $(DEMO); \
+	fi; \
+	$(BIN)/python -m service db upgrade; \
+	$(BIN)/python -c "$$INVITATION" & \
+	exec $(BIN)/python -m service serve
+
+test: $(DEVELOPMENT) ## Lint, strict types and all tests this machine allows (SQLite and a real PostgreSQL)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "$(TESTS)" $(PYTEST_ARGS)
+
+test-real-data: $(DEVELOPMENT) ## The tests on the real data in SEGMENTATION_DATA_DIR (../shared/data); none may be skipped
+	@test -f "$(SEGMENTATION_DATA_DIR)/online_retail.csv.gz" || { \
+	  echo "There is no online_retail.csv.gz in $(SEGMENTATION_DATA_DIR); set SEGMENTATION_DATA_DIR to its folder" >&2; \
+	  exit 1; }
+	CI=true $(BIN)/python -m pytest -m real_data $(PYTEST_ARGS)
+
+test-containers: $(DEVELOPMENT) ## Build the images, start all containers, do the main job inside them, kill, restart
+	$(BIN)/hadolint Dockerfile
+	docker compose --file docker-compose.yml config --quiet
+	CI=true $(BIN)/python -m pytest -m containers tests/containers $(PYTEST_ARGS)
+
+bench: $(DEVELOPMENT) ## Measure; BENCH_ARGS says what
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+lock: $(BIN)/python ## Remake requirements*.lock; LOCK_ARGS=--upgrade for the newest versions
+	@test -n "$(UV)" || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	@set -e; \
+	lock() { $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 $(LOCK_ARGS) pyproject.toml "$$@"; }; \
+	lock --extra training --extra development --output-file requirements-development.lock; \
+	lock --extra training --constraint requirements-development.lock --output-file requirements-training.lock; \
+	lock --constraint requirements-development.lock --output-file requirements.lock
+
+# od and not openssl: it is on every machine. The files are readable for the containers' users, who are nobody here;
+# the folder keeps everybody else out.
+secrets: ## Make secrets/db_password and secrets/api_key where they are missing
+	@set -e; umask 077; mkdir -p "$(SECRETS_DIR)"; chmod 700 "$(SECRETS_DIR)"; \
+	for name in db_password api_key; do \
+	  file="$(SECRETS_DIR)/$$name"; \
+	  if [ -s "$$file" ]; then echo "$$file is there, and stays as it is"; continue; fi; \
+	  od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' >"$$file.partial"; \
+	  chmod 444 "$$file.partial"; mv -f "$$file.partial" "$$file"; echo "$$file made"; \
+	done
+
+clean: ## Remove the environment and everything remade from sources; data, models and secrets stay
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is: $$($(PYTHON) --version 2>&1)." \
+	    "Name another one, such as: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@$(if $(UV),$(UV) venv --quiet --python "$$(command -v $(PYTHON))" $(VENV),$(PYTHON) -m venv $(VENV)) || { \
+	  rm -rf $(VENV); echo "$(PYTHON) could not make an environment; on Debian: apt install python3-venv" >&2; exit 1; }
+
+$(DEVELOPMENT): requirements-development.lock | $(BIN)/python
+	$(call install_locked,$<)
+	@touch $(DEVELOPMENT) $(TRAINING)
+
+$(TRAINING): requirements-training.lock | $(BIN)/python
+	$(call install_locked,$<)
+	@touch $(TRAINING)
+
+define install_locked
+	$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --require-hashes --requirement $(1)
+endef
+
+# Runs beside the service that `make run` starts, until it answers; then prints the address and a request to try,
+# taken from the service's own description of itself.
+define INVITATION
+import http.client, json, os, shlex, sys, time
+host = os.environ.get("SEGMENTATION_HOST", "127.0.0.1")
+host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+port = int(os.environ.get("SEGMENTATION_PORT", "8000"))
+service = os.getppid()
+def get(path):
+    connection = http.client.HTTPConnection(host, port, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, json.load(answer)
+while True:
+    time.sleep(0.3)
+    if os.getppid() != service:
+        sys.exit()
+    try:
+        status, ready = get("/health/ready")
+        break
+    except OSError:
+        continue
+address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+print(f"\nServing on {address}   (what it can do: {address}/docs; Ctrl-C stops it)", flush=True)
+if status != 200:
+    sys.exit(f"It cannot answer yet: {ready['detail']}")
+operation = get("/openapi.json")[1]["paths"]["/segment"]["post"]
+example = operation["requestBody"]["content"]["application/json"]["examples"]["features"]["value"]
+key = ""
+if os.environ.get("SEGMENTATION_API_KEY_FILE"):
+    key = ' -H "Authorization: Bearer $$(cat "$$SEGMENTATION_API_KEY_FILE")"'
+elif os.environ.get("SEGMENTATION_API_KEY"):
+    key = ' -H "Authorization: Bearer $$SEGMENTATION_API_KEY"'
+body = shlex.quote(json.dumps(example, ensure_ascii=False))
+print(f"Try:\n  curl -s {address}/segment{key} -H 'Content-Type: application/json' -d {body}\n", flush=True)
+endef
+export INVITATION
