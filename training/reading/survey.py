@@ -24,7 +24,12 @@ def survey(part: Part, workspace: Workspace) -> Survey:
     at, table = part.table["at"], part.table
     looks = {field: table[field].contains(",").any() for field in figures.FIGURES if _is_text(part, field)}
     if dates.is_written(at):
-        look = table.group_by(day=dates.day(text(at))).aggregate(example=text(at).min(), **looks)
+        # First as it is written: to take apart some thousand moments is nothing, to take apart every row is seconds.
+        moments = table.group_by(moment=at).aggregate(**looks)
+        written = text(moments.moment)
+        look = moments.group_by(day=dates.day(written)).aggregate(
+            example=written.min(), **{field: moments[field].any() for field in looks}
+        )
     elif looks:
         look = table.aggregate(**looks)
     else:
