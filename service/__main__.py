@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import uvicorn
@@ -63,11 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     scoring.add_argument("--out", type=Path, required=True, metavar="FILE", help=".csv, .csv.gz or .ndjson")
     scoring.add_argument(
         "--as-of",
+        type=_moment,
         metavar="DATE",
         help="moment of the features, UTC; default: each row's own, else the end of the last day",
     )
     scoring.add_argument("--store", action="store_true", help="store the answers in the database too")
-    scoring.add_argument("--column", action="append", default=[], metavar="FIELD=NAME",
+    scoring.add_argument("--column", action="append", default=[], type=_pair, metavar="FIELD=NAME",
                          help="which column a field is, where its name does not tell")  # fmt: skip
     scoring.add_argument("--date-format", metavar="FORM", help="month-first, day-first, or a strptime pattern")
     scoring.set_defaults(run=_score)
@@ -76,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(given: argparse.Namespace, settings: Settings) -> None:
+    signal.signal(signal.SIGTERM, _stopped)  # the server says it again once it has stopped, to whoever listened before
+    signal.signal(signal.SIGINT, _stopped)
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
@@ -87,6 +92,10 @@ def _serve(given: argparse.Namespace, settings: Settings) -> None:
         timeout_keep_alive=30,
     )
     uvicorn.Server(config).run()
+
+
+def _stopped(number: int, frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _database(given: argparse.Namespace, settings: Settings) -> int:
@@ -109,13 +118,27 @@ def _database(given: argparse.Namespace, settings: Settings) -> int:
 def _score(given: argparse.Namespace, settings: Settings) -> None:
     from service.scoring import ScoreOrder, score  # pandas and DuckDB: nothing else here needs them
 
-    columns = dict(pair.split("=", 1) for pair in given.column if "=" in pair)
-    order = ScoreOrder(given.file, given.out, given.as_of, given.store, columns, given.date_format)
+    order = ScoreOrder(given.file, given.out, given.as_of, given.store, dict(given.column), given.date_format)
     columns_shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns_shown, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("customers", total=None)
         rows = score(order, settings, utc_now(), lambda done: progress.advance(task, done))
     sys.stdout.write(f"{rows:,} customers in {given.out}{' and in the database' if given.store else ''}\n")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    field, equals, name = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=NAME, such as customer='Client No'")
+    return field.strip(), name.strip()
+
+
+def _moment(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2011-12-10") from error
+    return text
 
 
 def _settings(given: argparse.Namespace, settings: Settings) -> None:

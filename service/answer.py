@@ -1,14 +1,8 @@
-"""The answer to one customer: how it is described to clients, and how it is encoded, once."""
-
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+"""The answer to one customer, as it is described to clients."""
 
 from pydantic import AwareDatetime, BaseModel, Field
-from pydantic_core import to_json
 
-from models.explanation import OutsideTraining, Reason
 from service.problem import Problem
-from service.served_model import ServedModel
 from service.store.assignment import Assignment
 
 
@@ -115,56 +109,3 @@ class BatchAnswer(BaseModel):
     assigned: int
     failed: int
     results: list[BatchItem]
-
-
-def utc_text(moment: datetime) -> str:
-    """ISO 8601 in UTC with Z, as every time in an answer is written."""
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-def encode(
-    served: ServedModel,
-    *,
-    assignment_id: str,
-    customer_id: str,
-    as_of: datetime,
-    nearest: int,
-    second: int,
-    confidence: float,
-    reasons: Sequence[Reason],
-    outside: Sequence[OutsideTraining],
-    features: bytes,
-    ignored: Mapping[str, int],
-) -> bytes:
-    """The answer as JSON, an `AnswerRecord`; `nearest` and `second` index the model's segments.
-
-    What depends on the segment alone was encoded when the model was loaded, so only the customer's own part is
-    encoded here.
-    """
-    here, next_best = served.fragments[nearest], served.fragments[second]
-    own = to_json(
-        {
-            "assignment_id": assignment_id,
-            "customer_id": customer_id,
-            "as_of": utc_text(as_of),
-            "model_version": served.model.version,
-            "confidence": confidence,
-            "reasons": [reason._asdict() for reason in reasons],
-            "outside_training": [one._asdict() for one in outside],
-            "ignored": ignored,
-        }
-    )
-    return b"".join(
-        (
-            own[:-1],
-            b',"segment":',
-            here.segment,
-            b',"runner_up":',
-            next_best.segment,
-            b',"recommendation":',
-            here.recommendation,
-            b',"features":',
-            features,
-            b"}",
-        )
-    )

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from models.registry import Registry
 from service import documentation, problem
 from service.access import RequireKey
+from service.body_limit import BodyLimit
 from service.live_model import LiveModel
 from service.proving import Prover
 from service.routes import customers, health, models, segment, segments
@@ -48,14 +49,14 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.max_body_bytes,
     )
     app.state.service = service
     problem.install(app)
     for router in (segment.router, segments.router, customers.router, models.router, health.router):
         app.include_router(router)
-    documentation.install(app, service.live.current)
-    if settings.api_key is not None:
+    documentation.install(app, service.live.current, guarded=settings.api_key is not None)
+    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
+    if settings.api_key is not None:  # added last, asked first
         app.add_middleware(RequireKey, key=settings.api_key.get_secret_value())
     return app
 

@@ -7,10 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from pydantic_core import to_json
 
-from models.explanation import outside_training
-from models.features import FEATURE, MAIN_COUNTRY, compute
+from models.features import FEATURE, MAIN_COUNTRY, Feature, compute
 from models.summary import Summaries, fold
-from service.answer import encode
 from service.errors import Fault, InvalidRequest
 from service.request import SegmentRequest
 from service.served_model import ServedModel
@@ -84,17 +82,17 @@ def recall(row: Assignment, served: ServedModel) -> bytes:
     features = {name: value for name, value in row.feature_values.items() if value is not None}
     values = [float(features[name]) for name in served.model.features]
     placed = served.model.scorer.place(values)
-    return encode(
-        served,
+    return served.encoder.encode(
         assignment_id=row.id,
         customer_id=row.customer_id,
         as_of=row.as_of,
+        values=values,
         nearest=placed.nearest,
         second=placed.second,
+        contributions=placed.contributions,
         confidence=row.confidence,
-        reasons=served.explainer.reasons(values, placed.nearest, placed.contributions),
-        outside=outside_training(features, served.model.manifest.ranges),
-        features=row.features.encode(),
+        features=features,
+        features_json=row.features,
         ignored=NOTHING_IGNORED,
     )
 
@@ -103,10 +101,9 @@ def _from_transactions(request: SegmentRequest, served: ServedModel, as_of: date
     assert request.transactions is not None  # noqa: S101  (the caller looked)
     folded = fold((sent.line() for sent in request.transactions), as_of.timestamp())
     if folded.summary is None:
-        left_out = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in folded.ignored.items())
-        raise InvalidRequest(
-            [Fault("/transactions", f"hold no purchase up to {as_of:%Y-%m-%dT%H:%M:%SZ} ({left_out or 'all undone'})")]
-        )
+        counted = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in folded.ignored.items())
+        why = counted or "only returns, or all of it undone by them"
+        raise InvalidRequest([Fault("/transactions", f"hold no purchase up to {as_of:%Y-%m-%dT%H:%M:%SZ} ({why})")])
     described = served.model.described_by
     values = compute(Summaries.of([folded.summary]), as_of.timestamp(), described)[0].tolist()
     features: dict[str, float | str] = {
@@ -117,10 +114,19 @@ def _from_transactions(request: SegmentRequest, served: ServedModel, as_of: date
         raise InvalidRequest(
             [Fault("/transactions", f"lack what {FEATURE[name].name} needs; send stock_code") for name in missing]
         )
+    beyond = [
+        FEATURE[name] for name in features if not FEATURE[name].low <= float(features[name]) <= FEATURE[name].high
+    ]
+    if beyond:
+        raise InvalidRequest([Fault("/transactions", _too_much(one, features[one.name])) for one in beyond])
     if folded.summary.country:
         features[MAIN_COUNTRY] = folded.summary.country
     decide = [float(features[name]) for name in served.model.features]
     return Case(request.customer_id, as_of, decide, features, folded.ignored)
+
+
+def _too_much(feature: Feature, value: object) -> str:
+    return f"make {feature.name} {value}, and it must be between {feature.low:g} and {feature.high:g}"
 
 
 def _assigned(
@@ -129,7 +135,7 @@ def _assigned(
 ) -> Assigned:  # fmt: skip
     model = served.model
     here, next_best = model.segments[nearest], model.segments[second]
-    features = to_json(case.features)
+    features = to_json(case.features).decode()
     sure = round(confidence, 4)
     row = Assignment(
         id=assignment_id,
@@ -142,19 +148,19 @@ def _assigned(
         runner_up_id=next_best.id,
         runner_up_name=next_best.name,
         confidence=sure,
-        features=features.decode(),
+        features=features,
     )
-    body = encode(
-        served,
+    body = served.encoder.encode(
         assignment_id=assignment_id,
         customer_id=case.customer_id,
         as_of=case.as_of,
+        values=case.values,
         nearest=nearest,
         second=second,
+        contributions=contributions,
         confidence=sure,
-        reasons=served.explainer.reasons(case.values, nearest, contributions),
-        outside=outside_training(case.features, model.manifest.ranges),
-        features=features,
+        features=case.features,
+        features_json=features,
         ignored=case.ignored,
     )
     return Assigned(row, body)

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from service.access import OPEN
 from service.errors import NotReady
 from service.request import SegmentRequest
 from service.served_model import ServedModel, examples
@@ -18,13 +19,18 @@ from service.served_model import ServedModel, examples
 _REFERENCE = "#/components/schemas/{model}"
 
 
-def install(app: FastAPI, current: Callable[[], ServedModel]) -> None:
-    """Serve /openapi.json for the model that answers now, and /docs from files of our own, no other site asked."""
+def install(app: FastAPI, current: Callable[[], ServedModel], guarded: bool) -> None:
+    """Serve /openapi.json for the model that answers now, and /docs from files of our own, no other site asked.
+
+    `guarded` tells that calls need a key, so that the page asks for it.
+    """
 
     def document() -> dict[str, Any]:
         found = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
+        if guarded:
+            _with_key(found)
         try:
             served = current()
         except NotReady:
@@ -43,6 +49,13 @@ def install(app: FastAPI, current: Callable[[], ServedModel]) -> None:
     app.openapi = document  # type: ignore[method-assign]
     app.add_api_route("/docs", page, include_in_schema=False)
     app.mount("/docs/assets", StaticFiles(directory=str(files("fastapi_offline") / "static")), name="docs-assets")
+
+
+def _with_key(document: dict[str, Any]) -> None:
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    for path, calls in document["paths"].items():
+        for call in calls.values():
+            call["security"] = [] if path in OPEN else [{"key": []}]
 
 
 def _with_requests(document: dict[str, Any], request: type[SegmentRequest], shown: dict[str, Any]) -> dict[str, Any]:

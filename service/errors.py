@@ -23,5 +23,9 @@ class UnknownCustomer(Exception):
     """No answer is stored for a customer."""
 
 
+class BodyTooLarge(Exception):
+    """A request's body has more bytes than may be sent at once."""
+
+
 class NotReady(Exception):
     """The service cannot answer yet, or not now; the message says why."""

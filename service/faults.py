@@ -33,20 +33,22 @@ SENTENCES: Mapping[str, str] = {
     "datetime_parsing": "is {value}, and must be a time such as 2011-12-09T12:50:00Z",
     "datetime_from_date_parsing": "is {value}, and must be a time such as 2011-12-09T12:50:00Z",
     "datetime_object_invalid": "is {value}, and must be a time such as 2011-12-09T12:50:00Z",
-    "json_invalid": "the body is not JSON: {error}",
+    "json_invalid": "is not JSON: {error}",
 }
 
 
-def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[Fault]:
-    """The faults in pydantic's list of errors, at most MOST and then a count of the rest."""
-    faults = [fault_of(error) for error in errors[:MOST]]
+def faults_of(errors: Sequence[Mapping[str, Any]], skip: int = 0) -> list[Fault]:
+    """The faults in pydantic's list of errors, at most MOST and then a count of the rest.
+
+    The first `skip` steps of their places are left out (the item of a batch is named elsewhere).
+    """
+    faults = [_fault_of(error, skip) for error in errors[:MOST]]
     if len(errors) > MOST:
         faults.append(Fault("", f"and {len(errors) - MOST} more"))
     return faults
 
 
-def fault_of(error: Mapping[str, Any], skip: int = 0) -> Fault:
-    """One fault; the first `skip` steps of its place are left out (the item of a batch is named elsewhere)."""
+def _fault_of(error: Mapping[str, Any], skip: int) -> Fault:
     place = [str(step) for step in error["loc"]][skip:]
     return Fault(pointer(place), _sentence(error))
 

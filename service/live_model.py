@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from models.artifact import read_artifact
+from models.artifact import Artifact, read_artifact
 from models.errors import ModelError
 from models.model import SegmentationModel
 from models.playbook import Playbooks, load_playbooks
@@ -49,12 +49,23 @@ class LiveModel:
             raise NotReady(self.trouble or "no model is loaded yet; try again in a moment")
         return self._served
 
+    @property
+    def serving(self) -> str | None:
+        """The version that answers now; None where none could be loaded yet."""
+        return self._served.model.version if self._served else None
+
     def load(self, version: str) -> ServedModel:
         """A version, checked and proved. Blocking; raises a ModelError with a sentence."""
-        directory = self.registry.path(version)
-        artifact = read_artifact(directory, self._signing_key)
-        self._prover.prove(artifact, directory, self._clock())
+        artifact = self.read(version)
+        self._prover.prove(artifact, self.registry.path(version), self._clock())
         return ServedModel(SegmentationModel.of(artifact), self._playbooks(), self._limits)
+
+    def read(self, version: str) -> Artifact:
+        """A published version with every byte checked, and its signature where a key is configured; not proved.
+
+        Blocking; raises a ModelError with a sentence.
+        """
+        return read_artifact(self.registry.path(version), self._signing_key)
 
     def activate(self, version: str) -> ServedModel:
         """Load a version, then make it the active one for all processes, and serve it here. Blocking."""
@@ -69,8 +80,7 @@ class LiveModel:
             return self._served
         if version not in self._earlier:
             try:
-                artifact = read_artifact(self.registry.path(version), self._signing_key)
-                found = ServedModel(SegmentationModel.of(artifact), self._playbooks(), self._limits)
+                found = ServedModel(SegmentationModel.of(self.read(version)), self._playbooks(), self._limits)
             except ModelError:
                 return None
             while len(self._earlier) >= REMEMBERED:

@@ -1,5 +1,6 @@
 """One shape for every error: RFC 9457 problem details."""
 
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -8,14 +9,24 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from models.errors import ArtifactRefused, ModelError, NoActiveModel, PlaybooksRefused, UnknownSegment, UnknownVersion
-from service.errors import Fault, InvalidRequest, NotReady, UnknownCustomer
+from service.errors import BodyTooLarge, Fault, InvalidRequest, NotReady, UnknownCustomer
 from service.faults import faults_of
 from service.store.errors import RowRefused, StoreBusy, StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
+logger = logging.getLogger("segmentation.problem")
+
+# Python's own phrases for these two change between its versions; a title must not.
+TITLES: Mapping[int, str] = {413: "Content Too Large", 422: "Unprocessable Content"}
+# The framework's own refusals, as sentences.
+SENTENCES: Mapping[int, str] = {
+    404: "there is nothing at this address; /docs lists what there is",
+    405: "this address does not take that method; the Allow header names those it takes",
+}
 
 
 class FaultRecord(BaseModel):
@@ -38,6 +49,7 @@ class Problem(BaseModel):
 
 # The stable type and the status of every domain error; the first class an error is an instance of counts.
 TABLE: Mapping[type[Exception], tuple[str, HTTPStatus]] = {
+    BodyTooLarge: ("content-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     InvalidRequest: ("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
     UnknownCustomer: ("unknown-customer", HTTPStatus.NOT_FOUND),
     UnknownSegment: ("unknown-segment", HTTPStatus.NOT_FOUND),
@@ -83,6 +95,8 @@ def install(app: FastAPI) -> None:
     async def domain(request: Request, error: Exception) -> Response:
         retry_after = getattr(error, "retry_after", None)
         problem = problem_of(error, new_request_id())
+        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.error("request %s failed", problem.request_id, exc_info=error)
         if retry_after is None and problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
             retry_after = 1
         return respond(problem, {"retry-after": str(max(1, round(retry_after)))} if retry_after else None)
@@ -90,15 +104,25 @@ def install(app: FastAPI) -> None:
     async def framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  (registered for that class only)
         status = HTTPStatus(error.status_code)
-        return respond(_problem(_slug(status), status, str(error.detail), new_request_id()), error.headers)
+        plain = error.detail == status.phrase
+        detail = SENTENCES.get(status, str(error.detail)) if plain else str(error.detail)
+        return respond(_problem(_slug(status), status, detail, new_request_id()), error.headers)
 
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
-        invalid = InvalidRequest(faults_of(error.errors()))
+        # a parameter is named by itself: whether it stood in the path or the query is plain
+        named = [{**one, "loc": one["loc"][1:]} for one in error.errors()]
+        invalid = InvalidRequest(
+            [fault._replace(pointer=fault.pointer.removeprefix("/")) for fault in faults_of(named)]
+        )
         return respond(problem_of(invalid, new_request_id()))
+
+    async def broken_off(request: Request, error: Exception) -> Response:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client went away: nobody reads this
 
     for known in TABLE:
         app.add_exception_handler(known, domain)
+    app.add_exception_handler(ClientDisconnect, broken_off)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(Exception, domain)
@@ -110,7 +134,7 @@ def _problem(
     errors = [FaultRecord(pointer=fault.pointer, detail=fault.detail) for fault in faults] if faults else None
     return Problem(
         type=f"urn:segmentation:problem:{name}",
-        title=status.phrase,
+        title=_title(status),
         status=int(status),
         detail=detail if not faults else f"{len(faults)} thing{'s' * (len(faults) != 1)} must be put right: {detail}",
         request_id=request_id,
@@ -118,5 +142,9 @@ def _problem(
     )
 
 
+def _title(status: HTTPStatus) -> str:
+    return TITLES.get(status, status.phrase)
+
+
 def _slug(status: HTTPStatus) -> str:
-    return status.phrase.lower().replace(" ", "-").replace("'", "")
+    return _title(status).lower().replace(" ", "-").replace("'", "")

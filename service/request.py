@@ -1,5 +1,6 @@
 """What clients send to be assigned: one customer, by features or by transactions."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -25,6 +26,7 @@ from models.model import SegmentationModel
 LONGEST_TEXT = 200
 LARGEST_LINE = 1e9
 YEARS = (1900, 2200)
+_BARE_NUMBER = re.compile(r"\s*[+-]?[0-9._]*\s*")
 
 
 def _utc(moment: datetime) -> datetime:
@@ -34,19 +36,28 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _moment(value: object) -> object:
-    if not isinstance(value, (str, datetime)):
+    # A bare number, in quotes or not, would be read as seconds since 1970: 20111209 as a day in August of that year.
+    if not isinstance(value, (str, datetime)) or (isinstance(value, str) and _BARE_NUMBER.fullmatch(value)):
         raise ValueError("must be a time such as 2011-12-09T12:50:00Z, in quotes")
     return value
 
 
 Moment = Annotated[datetime, AfterValidator(_utc)]
-Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+Text = Annotated[
+    str,
+    Field(max_length=LONGEST_TEXT),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_TEXT}, {"type": "number"}]}),
+]
 Amount = Annotated[StrictFloat, Field(ge=-LARGEST_LINE, le=LARGEST_LINE, allow_inf_nan=False)]
 
 
 def _customer(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError("must be text or a number")
+        raise ValueError("must be text or a whole number")
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise ValueError(f"is {value:g}, and must be text or a whole number")
+        value = int(value)
     if isinstance(value, int) and abs(value) >= 10**LONGEST:
         raise ValueError(f"a customer id has at most {LONGEST} characters")
     return customer_id(str(value))
@@ -89,8 +100,19 @@ class Transaction(_Sent):
         )
 
 
+# What the validator below asks, as JSON Schema says it.
+_EXACTLY_ONE: Any = {
+    "oneOf": [
+        {"required": [one], "properties": {one: {"type": kind}, other: {"type": "null"}}}
+        for one, kind, other in (("features", "object", "transactions"), ("transactions", "array", "features"))
+    ]
+}
+
+
 class SegmentRequest(_Sent):
     """One customer to assign. Exactly one of `features` and `transactions` says what the customer did."""
+
+    model_config = ConfigDict(json_schema_extra=_EXACTLY_ONE)
 
     customer_id: CustomerId = Field(
         description="As the shop writes it; `17850`, `17850.0` and ` 17850 ` are one customer."

@@ -118,12 +118,12 @@ def _customers(order: ScoreOrder, served: ServedModel, folder: Path) -> Iterator
     path = Path(order.file)
     if not _has_features(path, served):
         path = _features_of(order, folder)
-    for frame in _frames(path):
+    for frame in _frames(path, order.columns.get("customer")):
         yield from _requests(frame, order, served)
 
 
 def _has_features(path: Path, served: ServedModel) -> bool:
-    if path.is_dir() or path.suffix in (".gz", ".zst") or not path.exists():
+    if path.is_dir() or not path.exists():
         return False
     try:
         first = next(iter(_frames(path)))
@@ -149,7 +149,7 @@ def _features_of(order: ScoreOrder, folder: Path) -> Path:
     return out
 
 
-def _frames(path: Path) -> Iterator[pd.DataFrame]:
+def _frames(path: Path, customer: str | None = None) -> Iterator[pd.DataFrame]:
     if path.suffix == ".parquet":
         with pyarrow.parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(CHUNK):
@@ -157,13 +157,13 @@ def _frames(path: Path) -> Iterator[pd.DataFrame]:
     elif path.suffix == ".xlsx":
         yield pd.read_excel(path, engine="calamine")
     else:
-        with pd.read_csv(path, chunksize=CHUNK, dtype=dict.fromkeys(_id_columns(path), "string")) as chunks:
+        with pd.read_csv(path, chunksize=CHUNK, dtype=dict.fromkeys(_id_columns(path, customer), "string")) as chunks:
             yield from chunks
 
 
-def _id_columns(path: Path) -> list[str]:
+def _id_columns(path: Path, customer: str | None) -> list[str]:
     header = pd.read_csv(path, nrows=0).columns
-    return [name for name in header if _plain(name) in ID_NAMES]
+    return [name for name in header if name == customer or _plain(name) in ID_NAMES]
 
 
 def _requests(frame: pd.DataFrame, order: ScoreOrder, served: ServedModel) -> Iterator[dict[str, Any]]:
@@ -177,11 +177,22 @@ def _requests(frame: pd.DataFrame, order: ScoreOrder, served: ServedModel) -> It
     known = [name for name in frame.columns if name in {*served.model.described_by, MAIN_COUNTRY}]
     for row in frame.to_dict("records"):
         features = {name: row[name] for name in known if not pd.isna(row[name])}
-        numbers = {name: value if isinstance(value, str) else float(value) for name, value in features.items()}
+        numbers = {name: value if name == MAIN_COUNTRY else _number(value) for name, value in features.items()}
         as_of = order.as_of or row.get("as_of")
-        moment = pd.Timestamp(as_of).to_pydatetime() if as_of is not None and not pd.isna(as_of) else None
         customer = row[ids[0]]
-        yield {"customer_id": None if pd.isna(customer) else customer, "as_of": moment, "features": numbers}
+        yield {
+            "customer_id": None if pd.isna(customer) else customer,
+            "as_of": None if as_of is None or pd.isna(as_of) else as_of,
+            "features": numbers,
+        }
+
+
+def _number(value: Any) -> Any:
+    """One cell that is no number makes its whole column text: the others are read as what they are."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def _line(sent: Mapping[str, Any], one: Assigned | InvalidRequest, stored: bool) -> dict[str, Any]:

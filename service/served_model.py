@@ -11,17 +11,10 @@ from models.explanation import Explainer
 from models.model import SegmentationModel
 from models.playbook import Playbooks, playbook_for
 from models.segment import Segment
+from service.answer_encoder import AnswerEncoder
 from service.errors import Fault, InvalidRequest
-from service.faults import fault_of, faults_of
+from service.faults import faults_of
 from service.request import SegmentRequest, request_type
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """The parts of an answer that only depend on the segment, as JSON."""
-
-    segment: bytes
-    recommendation: bytes
 
 
 class ServedModel:
@@ -36,7 +29,7 @@ class ServedModel:
         self.request_type = request_type(model, limits.transactions)
         self._one: TypeAdapter[SegmentRequest] = TypeAdapter(self.request_type)
         self._many: TypeAdapter[list[SegmentRequest]] = TypeAdapter(list[self.request_type])  # type: ignore[name-defined]
-        self.fragments = [self._fragment(segment) for segment in model.segments]
+        self.encoder = AnswerEncoder(model, self.explainer, [self.recommendation(one) for one in model.segments])
 
     def decode(self, body: bytes) -> SegmentRequest:
         """One request. Raises InvalidRequest."""
@@ -64,19 +57,18 @@ class ServedModel:
         return {**playbook.model_dump(), "products": [one.product for one in segment.products]}
 
     def _item_by_item(self, body: bytes, error: ValidationError) -> list[SegmentRequest | InvalidRequest]:
-        wrong: dict[int, list[Fault]] = {}
+        wrong: dict[int, list[Mapping[str, Any]]] = {}
         for one in error.errors(include_url=False):
             if not one["loc"] or not isinstance(one["loc"][0], int):
                 raise InvalidRequest(faults_of([one])) from error
-            wrong.setdefault(one["loc"][0], []).append(fault_of(one, skip=1))
+            wrong.setdefault(one["loc"][0], []).append(one)
         sent: Sequence[Any] = from_json(body)
         return [
-            InvalidRequest(wrong[index]) if index in wrong else self._one.validate_json(to_json(item))
+            InvalidRequest(faults_of(wrong[index], skip=1))
+            if index in wrong
+            else self._one.validate_json(to_json(item))
             for index, item in enumerate(sent)
         ]
-
-    def _fragment(self, segment: Segment) -> Fragment:
-        return Fragment(to_json({"id": segment.id, "name": segment.name}), to_json(self.recommendation(segment)))
 
 
 @dataclass(frozen=True, slots=True)

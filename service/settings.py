@@ -56,13 +56,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _read_secret_files(self) -> Self:
-        updates: dict[str, SecretStr] = {}
         for name in ("database_url", "signing_key", "api_key"):
             path: Path | None = getattr(self, f"{name}_file")
             if path is not None:
-                updates[name] = SecretStr(_secret(path, f"SEGMENTATION_{name.upper()}_FILE"))
-        for name, value in updates.items():
-            object.__setattr__(self, name, value)  # the model is frozen for everyone else
+                self._put(name, _secret(path, f"SEGMENTATION_{name.upper()}_FILE"))
+        if self.database_password_file is not None:
+            password = _secret(self.database_password_file, "SEGMENTATION_DATABASE_PASSWORD_FILE")
+            self._put("database_url", _with_password(self.store_url, password))
         return self
 
     @model_validator(mode="after")
@@ -76,6 +76,18 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _a_batch_fits_the_queue(self) -> Self:
+        if self.queue_rows < self.max_batch:
+            raise ValueError(
+                f"SEGMENTATION_QUEUE_ROWS is {self.queue_rows}, too few for one batch; "
+                f"set it to SEGMENTATION_MAX_BATCH, {self.max_batch}, or more"
+            )
+        return self
+
+    def _put(self, name: str, secret: str) -> None:
+        object.__setattr__(self, name, SecretStr(secret))  # frozen for everyone else
+
     @property
     def signing_key_bytes(self) -> bytes | None:
         return self.signing_key.get_secret_value().encode() if self.signing_key else None
@@ -83,13 +95,20 @@ class Settings(BaseSettings):
     @property
     def store_url(self) -> str:
         """The database URL, with the password from its file where there is one."""
-        url = self.database_url.get_secret_value()
-        if self.database_password_file is None:
-            return url
-        from sqlalchemy import make_url
+        return self.database_url.get_secret_value()
 
-        password = _secret(self.database_password_file, "SEGMENTATION_DATABASE_PASSWORD_FILE")
+
+def _with_password(url: str, password: str) -> str:
+    from sqlalchemy import make_url  # only where a password stands in a file of its own
+    from sqlalchemy.exc import ArgumentError
+
+    try:
         return make_url(url).set(password=password).render_as_string(hide_password=False)
+    except (ArgumentError, ValueError) as error:
+        # The text itself is not repeated: it may hold a password.
+        raise ValueError(
+            "SEGMENTATION_DATABASE_URL cannot be read; write sqlite:///path or postgresql://user@host/name"
+        ) from error
 
 
 def _secret(path: Path, variable: str) -> str:

@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.databases", "tests.realdata"]
+pytest_plugins = ["tests.databases", "tests.realdata", "tests.published"]
 
 # Machines are noisy: what a test says is never how long it may take.
 settings.register_profile("house", deadline=None)
@@ -14,7 +14,7 @@ settings.load_profile("house")
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where everything can run (CI=true), a test that was skipped has not passed."""
+    """Where everything can run (CI is set), a test that was skipped has not passed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

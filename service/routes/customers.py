@@ -15,6 +15,7 @@ from service.state import Service, service_of
 from service.store.assignment import Assignment
 
 router = APIRouter(prefix="/customers", tags=["customers"])
+# An id may hold slashes, so it takes the rest of the path; what follows an id is therefore matched first.
 Id = Annotated[str, Path(description="The customer's id, as the shop writes it.", min_length=1, max_length=LONGEST)]
 
 
@@ -35,23 +36,7 @@ class CustomerRecommendation(BaseModel):
     recommendation: Recommendation
 
 
-@router.get("/{id}", summary="The newest answer", response_model=AnswerRecord, responses=problems(404, 422))
-def current(id: Id, request: Request) -> Response:
-    """The newest answer for a customer, as it was given.
-
-    Where the model that gave it is no longer there, what was stored is answered without reasons and advice.
-    """
-    service = service_of(request)
-    row = _current(id, service)
-    served = service.live.earlier(row.model_version)
-    if served is not None:
-        return Response(recall(row, served), media_type="application/json")
-    stored = StoredRecord.of(row).model_dump(exclude={"assigned_at"})
-    bare = AnswerRecord(**stored, reasons=[], outside_training=[], recommendation=None)
-    return Response(bare.model_dump_json(), media_type="application/json")
-
-
-@router.get("/{id}/history", summary="All answers", responses=problems(404, 422))
+@router.get("/{id:path}/history", summary="All answers", responses=problems(404, 422))
 def history(
     id: Id,
     request: Request,
@@ -68,7 +53,7 @@ def history(
     return History(customer_id=known, answers=page, next=page[-1].assignment_id if len(rows) > limit else None)
 
 
-@router.get("/{id}/recommendations", summary="Advice for a customer", responses=problems(404, 422))
+@router.get("/{id:path}/recommendations", summary="Advice for a customer", responses=problems(404, 422))
 def recommendations(id: Id, request: Request) -> CustomerRecommendation:
     """The advice for the segment of the newest answer, by the active model."""
     service = service_of(request)
@@ -81,6 +66,22 @@ def recommendations(id: Id, request: Request) -> CustomerRecommendation:
         segment=SegmentName(id=segment.id, name=segment.name),
         recommendation=Recommendation(**served.recommendation(segment)),
     )
+
+
+@router.get("/{id:path}", summary="The newest answer", response_model=AnswerRecord, responses=problems(404, 422))
+def current(id: Id, request: Request) -> Response:
+    """The newest answer for a customer, as it was given.
+
+    Where the model that gave it is no longer there, what was stored is answered without reasons and advice.
+    """
+    service = service_of(request)
+    row = _current(id, service)
+    served = service.live.earlier(row.model_version)
+    if served is not None:
+        return Response(recall(row, served), media_type="application/json")
+    stored = StoredRecord.of(row).model_dump(exclude={"assigned_at"})
+    bare = AnswerRecord(**stored, reasons=[], outside_training=[], recommendation=None)
+    return Response(bare.model_dump_json(), media_type="application/json")
 
 
 def _current(sent: str, service: Service) -> Assignment:

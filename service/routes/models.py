@@ -5,10 +5,10 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from models.artifact import read_artifact
 from models.errors import ModelError, NoActiveModel
 from models.manifest import Manifest
 from models.registry import Registry
+from service.live_model import LiveModel
 from service.routes.responses import problems
 from service.state import service_of
 
@@ -28,10 +28,10 @@ class ModelLine(BaseModel):
 
 
 class Models(BaseModel):
-    """The registry. `serving` answers requests now; `trouble` says why that is not the active one."""
+    """The registry. `serving` answers requests now (null: none does); `trouble` says why that is not the active one."""
 
     active: str | None
-    serving: str
+    serving: str | None
     trouble: str | None
     models: list[ModelLine]
 
@@ -56,15 +56,15 @@ def models(request: Request) -> Models:
     """All published versions, the newest first."""
     live = service_of(request).live
     active = _active(live.registry)
-    lines = [_line(live.registry, version, active) for version in live.registry.versions()]
-    return Models(active=active, serving=live.current().model.version, trouble=live.trouble, models=lines)
+    lines = [_line(live, version, active) for version in live.registry.versions()]
+    return Models(active=active, serving=live.serving, trouble=live.trouble, models=lines)
 
 
 @router.get("/{version}", summary="One model", responses=problems(404, 409, 422))
 def model(version: str, request: Request) -> ModelDetail:
     """What a version was trained on, how it was chosen, and what its features mean."""
-    registry = service_of(request).live.registry
-    manifest = read_artifact(registry.path(version)).manifest
+    live = service_of(request).live
+    registry, manifest = live.registry, live.read(version).manifest
     return ModelDetail(
         version=version,
         active=version == _active(registry),
@@ -80,10 +80,10 @@ def activate(version: str, request: Request) -> Activated:
     return Activated(active=served.model.version)
 
 
-def _line(registry: Registry, version: str, active: str | None) -> ModelLine:
-    common = {"version": version, "active": version == active, "published_at": registry.published_at(version)}
+def _line(live: LiveModel, version: str, active: str | None) -> ModelLine:
+    common = {"version": version, "active": version == active, "published_at": live.registry.published_at(version)}
     try:
-        manifest = read_artifact(registry.path(version)).manifest
+        manifest = live.read(version).manifest
     except ModelError as error:
         return ModelLine(**common, problem=str(error))
     return ModelLine(**common, as_of=manifest.as_of, customers=manifest.customers, segments=manifest.selection.chosen)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from service.problem import MEDIA_TYPE, Problem
+from service.problem import MEDIA_TYPE
 
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}  # it is there as a part of the batch's answer
 _SAID = {
     400: "The request breaks off or is not HTTP as it should be.",
     401: "The key is missing or wrong.",
@@ -19,6 +20,6 @@ _SAID = {
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries for these statuses, and for those every call has."""
     return {
-        status: {"description": _SAID[status], "model": Problem, "content": {MEDIA_TYPE: {}}}
+        status: {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
         for status in sorted({*statuses, 401, 503})
     }

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from models.segment import ProductShare, Segment
 from service.answer import Recommendation, SegmentName, StoredRecord
+from service.answer_encoder import utc_text
 from service.errors import Fault, InvalidRequest
 from service.routes.responses import problems
 from service.state import service_of
@@ -119,7 +120,7 @@ def _csv(page: Sequence[StoredRecord]) -> str:
     writer.writerow(["customer_id", "segment_id", "segment", "confidence", "as_of", "model_version", *names])
     for one in page:
         features = [one.features.get(name) for name in names]
-        own = [one.customer_id, one.segment.id, one.segment.name, one.confidence, one.as_of.isoformat()]
+        own = [one.customer_id, one.segment.id, one.segment.name, one.confidence, utc_text(one.as_of)]
         writer.writerow([*own, one.model_version, *features])
     return text.getvalue()
 

@@ -1,0 +1,114 @@
+"""GET /health/live and /health/ready."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from models.registry import Registry
+from service.store.database import downgrade, open_engine, upgrade
+from service.store.schema import metadata
+from tests.published import Published
+from tests.service.requests import by_features
+from tests.service.serving import TestClient, serving, settings_for, until
+
+
+def not_ready(client: TestClient) -> dict[str, Any]:
+    """The problem of a service that lives and is not ready."""
+    assert client.get("/health/live").json() == {"status": "live"}
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.headers["content-type"] == "application/problem+json"
+    assert int(response.headers["retry-after"]) >= 1
+    problem: dict[str, Any] = response.json()
+    return problem
+
+
+def test_a_service_that_can_answer_is_ready(client: TestClient, published: Published) -> None:
+    assert client.get("/health/live").json() == {"status": "live"}
+    ready = client.get("/health/ready")
+    assert ready.status_code == 200
+    assert ready.json() == {
+        "status": "ready",
+        "model_version": published.first,
+        "store_seconds": ready.json()["store_seconds"],
+        "trouble": None,
+    }
+
+
+def test_without_a_model_it_lives_and_is_not_ready(store_url: str, tmp_path: Path) -> None:
+    with serving(settings_for(store_url, tmp_path / "none")) as client:
+        problem = not_ready(client)
+        assert problem["type"] == "urn:segmentation:problem:not-ready"
+        assert "no model is active" in problem["detail"]
+        assert "python -m training fit" in problem["detail"]
+        assert client.get("/models").json()["trouble"] == problem["detail"]
+
+
+def test_with_a_model_it_cannot_serve_it_says_why(store_url: str, own_models_dir: Path) -> None:
+    version = Registry(own_models_dir).active()
+    (own_models_dir / version / "scorer.json").unlink()
+    with serving(settings_for(store_url, own_models_dir)) as client:
+        assert "scorer.json cannot be read" in not_ready(client)["detail"]
+
+
+def test_an_empty_postgresql_waits_for_its_migrations_and_an_empty_sqlite_gets_them(
+    empty_database_url: str, backend: str, models_dir: Path
+) -> None:
+    with serving(settings_for(empty_database_url, models_dir)) as client:
+        if backend == "postgresql":
+            problem = not_ready(client)
+            assert "the database lacks 1 migration(s); run: python -m service db upgrade" in problem["detail"]
+            assert client.post("/segment", json=by_features()).status_code == 503
+            engine = open_engine(empty_database_url)
+            upgrade(engine)
+            engine.dispose()
+        until(lambda: client.get("/health/ready").status_code == 200)
+        until(lambda: client.post("/segment", json=by_features()).status_code == 200)
+
+
+def test_a_database_taken_back_below_this_version_is_not_ready(client: TestClient, store_url: str) -> None:
+    engine = open_engine(store_url)
+    downgrade(engine, "base")
+    engine.dispose()
+    assert "the database lacks 1 migration(s)" in not_ready(client)["detail"]
+
+
+def test_with_its_tables_gone_it_is_not_ready(client: TestClient, store_url: str) -> None:
+    engine = open_engine(store_url)
+    metadata.drop_all(engine)
+    engine.dispose()
+    problem = not_ready(client)
+    assert problem["type"] == "urn:segmentation:problem:store-unavailable"
+    response = client.post("/segment", json=by_features())
+    assert response.status_code == 503
+    assert response.json()["type"] == "urn:segmentation:problem:store-unavailable"
+    assert int(response.headers["retry-after"]) >= 1
+
+
+def admit(server_url: str, database: str, allowed: bool) -> None:
+    """Let nobody into a database and throw out whoever is in it, or let them in again."""
+    with psycopg.connect(server_url.replace("+psycopg", "", 1), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS {str(allowed).lower()}".encode())
+        if not allowed:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            connection.execute(query, [database])
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_with_the_database_gone_it_is_not_ready_and_recovers_when_it_is_back(
+    client: TestClient, store_url: str, postgresql_url: str
+) -> None:
+    database = sa.make_url(store_url).database or ""
+    assert client.post("/segment", json=by_features()).status_code == 200
+    admit(postgresql_url, database, allowed=False)
+    problem = not_ready(client)
+    assert problem["type"] == "urn:segmentation:problem:store-unavailable"
+    assert "The database cannot be used just now" in problem["detail"]
+    assert client.post("/segment", json=by_features()).status_code == 503
+    admit(postgresql_url, database, allowed=True)
+    until(lambda: client.get("/health/ready").status_code == 200)
+    until(lambda: client.post("/segment", json=by_features()).status_code == 200)
+    assert len(client.get("/customers/17850/history").json()["answers"]) == 2

@@ -1,0 +1,73 @@
+"""The service as the process it is in production: `python -m service serve`."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+RUNNING = re.compile(r"Uvicorn running on (http://\S+)")
+
+
+class Server:
+    """A running service. What it logs is kept in `log`; `url` is known once it listens."""
+
+    def __init__(self, **settings: object) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGMENTATION_")}
+        given = {f"SEGMENTATION_{name.upper()}": str(value) for name, value in {"port": 0, **settings}.items()}
+        self.log: list[str] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "service", "serve"],
+            cwd=ROOT,
+            env={**inherited, **given},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._listens = threading.Event()
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens. Waits until it does; fails where it ends instead."""
+        self._listens.wait()
+        for line in self.log:
+            found = RUNNING.search(line)
+            if found:
+                return found.group(1)
+        raise AssertionError("the service ended before it listened:\n" + "".join(self.log))
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """The exit code, once it has ended and said its last."""
+        code = self._process.wait()
+        self._reading.join()
+        return code
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.append(line)
+            if RUNNING.search(line):
+                self._listens.set()
+        self._listens.set()
+        self._process.stderr.close()
+
+
+@contextmanager
+def server(**settings: object) -> Iterator[Server]:
+    """A server that is killed at the end, if it still runs."""
+    running = Server(**settings)
+    try:
+        yield running
+    finally:
+        running.signal(signal.SIGKILL)
+        running.wait()

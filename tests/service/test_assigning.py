@@ -1,0 +1,128 @@
+"""A request becomes an answer: for any values a customer can have."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from models.features import FEATURE
+from models.model import SegmentationModel
+from service.assigning import Assigned, assign, assign_many, case_of, recall
+from service.errors import InvalidRequest
+from service.served_model import Limits, ServedModel
+from service.store.ulid import UlidFactory
+from tests.service.requests import AS_OF, by_features, by_transactions, line
+from tests.service.serving import NOW
+
+MOMENT = datetime.fromisoformat(AS_OF)
+IDS = UlidFactory()
+
+
+@pytest.fixture(scope="session")
+def served(model: SegmentationModel) -> ServedModel:
+    return ServedModel(model, None, Limits(batch=10_000, transactions=10_000))
+
+
+def values(model: SegmentationModel) -> st.SearchStrategy[dict[str, Any]]:
+    """Any values the model's features can have, those of real customers among them."""
+    possible = {name: st.floats(FEATURE[name].low, FEATURE[name].high) for name in model.features}
+    usual = {name: st.floats(*model.manifest.ranges[name]) for name in model.features}
+    known = st.sampled_from(model.reference.values).map(lambda row: dict(zip(model.features, row, strict=True)))
+    return st.one_of(st.fixed_dictionaries(possible), st.fixed_dictionaries(usual), known)
+
+
+def decided(served: ServedModel, request: dict[str, Any]) -> Assigned:
+    sent = served.decode(json.dumps(request).encode())
+    return assign(case_of(sent, served, NOW), served, IDS, NOW)
+
+
+@given(data=st.data())
+def test_confidence_lies_between_the_border_and_the_centre(served: ServedModel, data: st.DataObject) -> None:
+    features = data.draw(values(served.model))
+    answer = json.loads(decided(served, by_features(**features)).body)
+    assert 0.5 <= answer["confidence"] <= 1
+    assert answer["segment"] != answer["runner_up"]
+    assert answer["features"] == features
+
+
+@given(data=st.data())
+def test_contributions_add_up_to_a_margin_that_is_not_negative(served: ServedModel, data: st.DataObject) -> None:
+    features = data.draw(values(served.model))
+    placed = served.model.scorer.place([features[name] for name in served.model.features])
+    assert placed.margin >= -1e-9
+    answer = json.loads(decided(served, by_features(**features)).body)
+    told = [reason["contribution"] for reason in answer["reasons"]]
+    assert 1 <= len(told) <= 3
+    assert told == sorted(told, reverse=True)
+    assert told[0] == round(max(placed.contributions), 4)
+    assert all(one > 0 for one in told[1:])
+
+
+@given(data=st.data())
+@settings(max_examples=50)
+def test_many_at_once_are_answered_as_one_by_one(served: ServedModel, data: st.DataObject) -> None:
+    several = data.draw(st.lists(values(served.model), min_size=1, max_size=20))
+    requests = [by_features(str(index), **features) for index, features in enumerate(several)]
+    alone = [decided(served, request) for request in requests]
+    cases = [case_of(served.decode(json.dumps(request).encode()), served, NOW) for request in requests]
+    together = assign_many(cases, served, IDS, NOW)
+    for one, other in zip(alone, together, strict=True):
+        assert one.row._replace(id="") == other.row._replace(id="")
+        assert one.body.replace(one.row.id.encode(), b"") == other.body.replace(other.row.id.encode(), b"")
+
+
+@given(data=st.data())
+def test_a_stored_answer_is_worked_out_again_as_it_was_given(served: ServedModel, data: st.DataObject) -> None:
+    one = decided(served, by_features(**data.draw(values(served.model))))
+    assert recall(one.row, served) == one.body
+
+
+LINES = st.builds(
+    line,
+    invoice_no=st.sampled_from(["1", "2", "3", "C4", "A5"]),
+    stock_code=st.sampled_from(["22423", "85123A", "POST"]),
+    quantity=st.sampled_from([1, 6, 12, -6, 0]) | st.floats(-1e9, 1e9),
+    invoice_date=st.datetimes(datetime(1970, 1, 1), datetime(2011, 12, 20)).map(datetime.isoformat),  # noqa: DTZ001
+    unit_price=st.sampled_from([0, 0.85, 2.55]) | st.floats(-1e9, 1e9),
+    country=st.sampled_from(["France", "EIRE", " ", None]),
+)
+
+
+@given(lines=st.lists(LINES, min_size=1, max_size=12))
+@settings(max_examples=60)
+def test_any_transactions_are_answered_or_told_to_hold_no_purchase(
+    served: ServedModel, lines: list[dict[str, Any]]
+) -> None:
+    try:
+        made = json.loads(decided(served, by_transactions(*lines)).body)
+    except InvalidRequest as refusal:
+        told = [fault.pointer for fault in refusal.faults]
+        event("refused")
+        assert set(told) == {"/transactions"}
+        return
+    event("answered")
+    assert sum(made["ignored"].values()) < len(lines)
+    again = json.loads(decided(served, {"customer_id": "17850", "features": made["features"], "as_of": AS_OF}).body)
+    apart = ("assignment_id", "ignored")
+    assert {k: v for k, v in made.items() if k not in apart} == {k: v for k, v in again.items() if k not in apart}
+
+
+def test_nobody_at_all_is_no_work(served: ServedModel) -> None:
+    assert assign_many([], served, IDS, NOW) == []
+
+
+def test_the_row_says_what_the_answer_says(served: ServedModel) -> None:
+    one = decided(served, by_features())
+    answer = json.loads(one.body)
+    assert one.row.id == answer["assignment_id"]
+    assert one.row.as_of == MOMENT
+    assert one.row.assigned_at == NOW
+    assert one.row.as_of.tzinfo is UTC
+    assert {"id": one.row.segment_id, "name": one.row.segment_name} == answer["segment"]
+    assert {"id": one.row.runner_up_id, "name": one.row.runner_up_name} == answer["runner_up"]
+    assert one.row.model_version == answer["model_version"]
+    assert one.row.confidence == answer["confidence"]
+    assert one.row.feature_values == answer["features"]

@@ -1,0 +1,76 @@
+"""A model is proved in a process of its own before it is first served, and never again."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from service.store.database import open_engine
+from service.store.schema import verified_models
+from tests.published import Published
+from tests.service import forgery
+from tests.service.serving import NOW, serving, settings_for
+
+
+def proved(url: str) -> list[tuple[object, ...]]:
+    """Which versions the store remembers to be proved, and since when."""
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        query = sa.select(verified_models.c.version, verified_models.c.verified_at)
+        rows = [tuple(row) for row in connection.execute(query)]
+    engine.dispose()
+    return rows
+
+
+def test_a_proof_is_remembered_and_not_made_again(database_url: str, models_dir: Path, published: Published) -> None:
+    with serving(settings_for(database_url, models_dir)) as client:
+        assert client.get("/health/ready").status_code == 200
+    assert proved(database_url) == [(published.first, NOW)]
+    # Proving again would remember the later moment.
+    with serving(settings_for(database_url, models_dir), clock=lambda: NOW + timedelta(days=1)) as client:
+        assert client.get("/health/ready").status_code == 200
+    assert proved(database_url) == [(published.first, NOW)]
+
+
+def test_a_refused_model_is_not_remembered(sqlite_url: str, own_models_dir: Path, published: Published) -> None:
+    before = proved(sqlite_url)
+    version = forgery.other_pipeline(own_models_dir, published.second, published.first)
+    with serving(settings_for(sqlite_url, own_models_dir)) as client:
+        assert client.post(f"/models/{version}/activate").status_code == 409
+    assert proved(sqlite_url) == before
+
+
+def test_the_process_that_proves_is_told_nothing_of_the_database(
+    sqlite_url: str, own_models_dir: Path, published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SEGMENTATION_DATABASE_URL", "postgresql://user:secret@host/name")
+    seen = tmp_path / "environment"
+    monkeypatch.setattr("sys.executable", str(_reporting(tmp_path, seen)))
+    version = forgery.republished(own_models_dir, published.second, seed=7)
+    with serving(settings_for(sqlite_url, own_models_dir)) as client:
+        client.post(f"/models/{version}/activate")
+    assert "PYTHONPATH" in seen.read_text()
+    assert "secret" not in seen.read_text()
+
+
+def _reporting(folder: Path, seen: Path) -> Path:
+    """A stand-in for the interpreter that writes down its environment."""
+    script = folder / "python"
+    script.write_text(f"#!/bin/sh\nenv > {seen}\n")
+    script.chmod(0o755)
+    return script
+
+
+def test_a_proof_that_breaks_down_refuses_the_model(
+    sqlite_url: str, own_models_dir: Path, published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\necho 'MemoryError' >&2\nexit 137\n")
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(script))
+    version = forgery.republished(own_models_dir, published.second, seed=7)
+    with serving(settings_for(sqlite_url, own_models_dir)) as client:
+        response = client.post(f"/models/{version}/activate")
+    assert response.status_code == 409
+    assert response.json()["detail"] == "MemoryError"
