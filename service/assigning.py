@@ -1,8 +1,8 @@
 """How a request becomes a stored answer: the whole story of serving, top to bottom."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 from pydantic_core import to_json
@@ -18,8 +18,7 @@ from service.store.ulid import UlidFactory
 CLOCK_SKEW = timedelta(days=1)  # a client's clock or time zone may be ahead; more is a wrong date
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A customer whose features are known. `values` are those that decide, in the model's order."""
 
     customer_id: str
@@ -29,12 +28,17 @@ class Case:
     ignored: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Assigned:
-    """An answer that is decided but not yet stored: the row to store, and the body to send once it is."""
+class Assigned(NamedTuple):
+    """A customer whose segment is decided: the row to store, and what the answer is worded from meanwhile.
 
+    `nearest` and `second` index the model's segments; `contributions` are in the order of its features.
+    """
+
+    case: Case
     row: Assignment
-    body: bytes
+    nearest: int
+    second: int
+    contributions: Sequence[float]
 
 
 NOTHING_IGNORED: Mapping[str, int] = {}
@@ -53,12 +57,12 @@ def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case
 
 
 def assign(case: Case, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
-    """Place one customer: the row and the answer."""
+    """Place one customer."""
     placed = served.model.scorer.place(case.values)
+    assignment_id = ids.one(_milliseconds(now))
     return _assigned(
-        case, served, ids.one(_milliseconds(now)), now, placed.nearest, placed.second, placed.confidence,
-        placed.contributions,
-    )  # fmt: skip
+        case, served, assignment_id, now, placed.nearest, placed.second, placed.confidence, placed.contributions
+    )
 
 
 def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, now: datetime) -> list[Assigned]:
@@ -74,6 +78,24 @@ def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, no
     ]
 
 
+def answer_body(assigned: Assigned, served: ServedModel) -> bytes:
+    """The answer as JSON. To be sent once the row is stored; it can be worded while that is being done."""
+    case, row, nearest, second, contributions = assigned
+    return served.encoder.encode(
+        assignment_id=row.id,
+        customer_id=case.customer_id,
+        as_of=case.as_of,
+        values=case.values,
+        nearest=nearest,
+        second=second,
+        contributions=contributions,
+        confidence=row.confidence,
+        features=case.features,
+        features_json=row.features,
+        ignored=case.ignored,
+    )
+
+
 def recall(row: Assignment, served: ServedModel) -> bytes:
     """The answer that was given when a row was stored, worked out again by the model that gave it.
 
@@ -82,19 +104,8 @@ def recall(row: Assignment, served: ServedModel) -> bytes:
     features = {name: value for name, value in row.feature_values.items() if value is not None}
     values = [float(features[name]) for name in served.model.features]
     placed = served.model.scorer.place(values)
-    return served.encoder.encode(
-        assignment_id=row.id,
-        customer_id=row.customer_id,
-        as_of=row.as_of,
-        values=values,
-        nearest=placed.nearest,
-        second=placed.second,
-        contributions=placed.contributions,
-        confidence=row.confidence,
-        features=features,
-        features_json=row.features,
-        ignored=NOTHING_IGNORED,
-    )
+    case = Case(row.customer_id, row.as_of, values, features, NOTHING_IGNORED)
+    return answer_body(Assigned(case, row, placed.nearest, placed.second, placed.contributions), served)
 
 
 def _from_transactions(request: SegmentRequest, served: ServedModel, as_of: datetime) -> Case:
@@ -133,37 +144,21 @@ def _assigned(
     case: Case, served: ServedModel, assignment_id: str, now: datetime, nearest: int, second: int, confidence: float,
     contributions: Sequence[float],
 ) -> Assigned:  # fmt: skip
-    model = served.model
-    here, next_best = model.segments[nearest], model.segments[second]
-    features = to_json(case.features).decode()
-    sure = round(confidence, 4)
+    here, next_best = served.model.segments[nearest], served.model.segments[second]
     row = Assignment(
-        id=assignment_id,
-        customer_id=case.customer_id,
-        as_of=case.as_of,
-        assigned_at=now,
-        model_version=model.version,
-        segment_id=here.id,
-        segment_name=here.name,
-        runner_up_id=next_best.id,
-        runner_up_name=next_best.name,
-        confidence=sure,
-        features=features,
+        assignment_id,
+        case.customer_id,
+        case.as_of,
+        now,
+        served.model.version,
+        here.id,
+        here.name,
+        next_best.id,
+        next_best.name,
+        round(confidence, 4),
+        to_json(case.features).decode(),
     )
-    body = served.encoder.encode(
-        assignment_id=assignment_id,
-        customer_id=case.customer_id,
-        as_of=case.as_of,
-        values=case.values,
-        nearest=nearest,
-        second=second,
-        contributions=contributions,
-        confidence=sure,
-        features=case.features,
-        features_json=features,
-        ignored=case.ignored,
-    )
-    return Assigned(row, body)
+    return Assigned(case, row, nearest, second, contributions)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -52,6 +52,8 @@ Amount = Annotated[StrictFloat, Field(ge=-LARGEST_LINE, le=LARGEST_LINE, allow_i
 
 
 def _customer(value: object) -> str:
+    if isinstance(value, str) and value.isalnum() and len(value) <= LONGEST:  # as nearly all are: nothing to mend
+        return value
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError("must be text or a whole number")
     if isinstance(value, float):

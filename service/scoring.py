@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from models.features import MAIN_COUNTRY
 from service.app import assemble
-from service.assigning import Assigned, assign_many, case_of
+from service.assigning import Assigned, answer_body, assign_many, case_of
 from service.errors import InvalidRequest
 from service.faults import faults_of
 from service.served_model import ServedModel
@@ -87,7 +87,7 @@ async def _score(
                 decided = _decide(chunk, served, service)
                 if order.store:
                     await service.writer.commit([one.row for one in decided if isinstance(one, Assigned)])
-                table([_line(sent, one, order.store) for sent, one in zip(chunk, decided, strict=True)])
+                table([_line(sent, one, served, order.store) for sent, one in zip(chunk, decided, strict=True)])
                 written += len(chunk)
                 progress(len(chunk))
         partial.replace(order.out)
@@ -195,10 +195,10 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _line(sent: Mapping[str, Any], one: Assigned | InvalidRequest, stored: bool) -> dict[str, Any]:
+def _line(sent: Mapping[str, Any], one: Assigned | InvalidRequest, served: ServedModel, stored: bool) -> dict[str, Any]:
     if isinstance(one, InvalidRequest):
         return {"customer_id": sent["customer_id"], "problem": str(one)}
-    answer = json.loads(one.body)
+    answer = json.loads(answer_body(one, served))
     return {
         "customer_id": answer["customer_id"],
         "as_of": answer["as_of"],

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from service.answer import AnswerRecord, BatchAnswer
-from service.assigning import Assigned, Case, assign, assign_many, case_of
+from service.assigning import Assigned, Case, answer_body, assign, assign_many, case_of
 from service.errors import InvalidRequest
 from service.problem import new_request_id, problem_of
 from service.request import SegmentRequest
@@ -47,8 +47,10 @@ async def segment(request: Request) -> Response:
     body = await _json_body(request)
     served, now = service.live.current(), service.clock()
     assigned = assign(case_of(served.decode(body), served, now), served, service.ids, now)
-    await service.writer.commit([assigned.row])
-    return Response(assigned.body, media_type=JSON)
+    stored = service.writer.submit([assigned.row])
+    worded = answer_body(assigned, served)
+    await stored
+    return Response(worded, media_type=JSON)
 
 
 @router.post(
@@ -62,14 +64,15 @@ async def batch(request: Request) -> Response:
     service = service_of(request)
     body = await _json_body(request)
     # off the event loop: ten thousand customers take a while, and single requests must not wait for them
-    decided = await asyncio.to_thread(_decide, body, service.live.current(), service, service.clock())
-    assigned = [one for one in decided if isinstance(one, Assigned)]
+    served = service.live.current()
+    decided = await asyncio.to_thread(_decide, body, served, service, service.clock())
+    stored = service.writer.submit([one.row for one in decided if isinstance(one, Assigned)])
+    worded = await asyncio.to_thread(_encode_batch, decided, served)
     try:
-        if assigned:
-            await service.writer.commit([one.row for one in assigned])
+        await stored
     except RowRefused:
-        decided = await _one_by_one(decided, service)
-    return Response(await asyncio.to_thread(_encode_batch, decided), media_type=JSON)
+        worded = await asyncio.to_thread(_encode_batch, await _one_by_one(decided, service), served)
+    return Response(worded, media_type=JSON)
 
 
 def _decide(body: bytes, served: ServedModel, service: Service, now: datetime) -> list[Assigned | Exception]:
@@ -103,16 +106,16 @@ async def _one_by_one(decided: Sequence[Assigned | Exception], service: Service)
     return await asyncio.gather(*(store(one) for one in decided))
 
 
-def _encode_batch(decided: Sequence[Assigned | Exception]) -> bytes:
+def _encode_batch(decided: Sequence[Assigned | Exception], served: ServedModel) -> bytes:
     """A `BatchAnswer`, joined from the answers' bytes."""
     assigned = sum(isinstance(one, Assigned) for one in decided)
-    results = b",".join(_item(index, one) for index, one in enumerate(decided))
+    results = b",".join([_item(index, one, served) for index, one in enumerate(decided)])
     return b'{"assigned":%d,"failed":%d,"results":[%b]}' % (assigned, len(decided) - assigned, results)
 
 
-def _item(index: int, one: Assigned | Exception) -> bytes:
+def _item(index: int, one: Assigned | Exception, served: ServedModel) -> bytes:
     if isinstance(one, Assigned):
-        return b'{"index":%d,"answer":%b}' % (index, one.body)
+        return b'{"index":%d,"answer":%b}' % (index, answer_body(one, served))
     problem = problem_of(one, new_request_id()).model_dump_json(exclude_none=True).encode()
     return b'{"index":%d,"problem":%b}' % (index, problem)
 

@@ -4,7 +4,6 @@ The statements are SQLAlchemy's, compiled once; they are executed by the driver 
 going through SQLAlchemy for each costs more than the database's own work.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import psycopg
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.assignment import Assignment
@@ -37,6 +37,12 @@ CURRENT_COLUMNS = ["customer_id", "assignment_id", "segment_id", "model_version"
 # From this many rows on PostgreSQL takes COPY and a second statement faster than one statement with
 # all rows as JSON (which needs a single round trip and wins below; COPY at one row is 2.5 times slower).
 COPY_FROM = 500
+
+
+# From this many rows on SQLite gets them as one text of JSON. By itself `executemany` is twice as fast, but it gives
+# up Python's lock for every row and waits for it again: beside a thread that computes, 50 rows took 89 ms instead of
+# 12, and 10,000 took 26 s instead of 0.2.
+JSON_FROM = 4
 
 
 class Ledger(Protocol):
@@ -110,16 +116,26 @@ class SqliteLedger:
     def __init__(self, connection: sqlite3.Connection, dialect: sa.Dialect) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
+        replace = sqlite.insert(customers)
         self._append = str(sa.insert(assignments).compile(dialect=dialect))
-        self._replace = str(_newest_wins(sqlite.insert(customers)).compile(dialect=dialect))
+        self._replace = str(_newest_wins(replace).compile(dialect=dialect))
+        columns = [column.name for column in assignments.c]
+        appended = sa.insert(assignments).from_select(columns, _from_json(columns))
+        replaced = replace.from_select(CURRENT_COLUMNS, _from_json(CURRENT_COLUMNS).where(sa.true()))
+        self._append_many = str(appended.compile(dialect=dialect))
+        self._replace_many = str(_newest_wins(replaced).compile(dialect=dialect))
 
     def write(self, rows: Sequence[Assignment]) -> None:
         try:
             appended = entries(rows)
             # IMMEDIATE: a transaction that becomes a writer halfway fails at once instead of waiting.
             self._cursor.execute("BEGIN IMMEDIATE")
-            self._cursor.executemany(self._append, appended)
-            self._cursor.executemany(self._replace, current(appended))
+            if len(appended) < JSON_FROM:
+                self._cursor.executemany(self._append, appended)
+                self._cursor.executemany(self._replace, current(appended))
+            else:
+                self._cursor.execute(self._append_many, (_json(appended),))
+                self._cursor.execute(self._replace_many, (_json(current(appended)),))
             self._cursor.execute("COMMIT")
         except BaseException as error:
             self._roll_back()
@@ -166,7 +182,7 @@ class PostgresqlLedger:
         with _postgresql_told(self.REFUSALS):
             appended = entries(rows)
             if len(appended) < COPY_FROM:
-                self._cursor.execute(self._write_few, {"entries": json.dumps(appended)}, prepare=True)
+                self._cursor.execute(self._write_few, {"entries": _json(appended)}, prepare=True)
             else:
                 self._write_many(appended)
 
@@ -185,6 +201,18 @@ class PostgresqlLedger:
                 for entry in appended:
                     copy.write_row(entry)
             self._cursor.execute(self._replace, {"ids": [entry[ID] for entry in appended]})
+
+
+def _from_json(columns: Sequence[str]) -> Any:
+    """The rows in a JSON list of lists, as SQLite reads them."""
+    row = sa.func.json_each(sa.bindparam("rows")).table_valued("value")
+    places = [sa.func.json_extract(row.c.value, sa.literal_column(f"'$[{place}]'")) for place in range(len(columns))]
+    return sa.select(*(value.label(name) for name, value in zip(columns, places, strict=True)))
+
+
+def _json(rows: Sequence[tuple[Any, ...]]) -> str:
+    # what is no number becomes null, which the column refuses: one row's fault, not the statement's
+    return to_json(rows, inf_nan_mode="null").decode()
 
 
 def _newest_wins(insert: Any) -> Any:

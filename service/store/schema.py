@@ -41,6 +41,7 @@ assignments = sa.Table(
     sa.Column("features", sa.JSON, nullable=False),
     sa.CheckConstraint(f"length(customer_id) BETWEEN 1 AND {LONGEST_CUSTOMER_ID}", name="customer_id_length"),
     sa.CheckConstraint("confidence >= 0 AND confidence <= 1", name="confidence_range"),
+    sa.CheckConstraint("segment_id BETWEEN 0 AND 2147483647", name="segment_id_range"),
     sa.Index(None, "customer_id", "id"),
     sqlite_with_rowid=False,
 )

@@ -77,7 +77,11 @@ class GroupCommit:
         self._thread.start()
 
     async def commit(self, rows: Sequence[Assignment]) -> None:
-        """Returns when all rows are on disk; raises when none of them is.
+        """Returns when all rows are on disk; raises when none of them is."""
+        await self.submit(rows)
+
+    def submit(self, rows: Sequence[Assignment]) -> asyncio.Future[None]:
+        """Hands rows to the writer; the future is done when all of them are on disk, or none can be.
 
         StoreBusy: the queue is full. StoreUnavailable: the database does not work (when its answer
         to a COMMIT is what is missing, the sentence says that the rows may be stored). RowRefused:
@@ -85,16 +89,18 @@ class GroupCommit:
         caller that is cancelled changes nothing for others; its own rows may or may not be stored.
         """
         self._admit(len(rows))
-        if not rows:
-            return
         assert self._loop is not None  # noqa: S101 (what _admit has just checked)
-        submission = Submission(rows, self._loop.create_future())
+        answer = self._loop.create_future()
+        if not rows:
+            answer.set_result(None)
+            return answer
+        submission = Submission(rows, answer)
         self._waiting.add(submission)
         self.queued_rows += len(rows)
         self._queue.put(submission)
         if self._watch is None:
             self._watch = self._loop.call_later(self._patience, self._look)
-        await submission.answer
+        return answer
 
     async def close(self) -> None:
         """Takes no more rows, writes those that wait, and ends the writer; answers everyone."""

@@ -37,7 +37,7 @@ def document(shared_client: TestClient) -> dict[str, Any]:
 def api(shared_url: str, own_models_dir: Path) -> Iterator[Any]:
     """The document, with the application it describes; models are activated too, in a registry of its own."""
     app = create_app(settings_for(shared_url, own_models_dir), lambda: NOW)
-    with patch("service.app._calm_garbage_collector"):
+    with patch("service.app._tune_interpreter"):
         yield schemathesis.openapi.from_asgi("/openapi.json", app)
         asgi.shutdown_lifespans()
 

@@ -48,6 +48,7 @@ def _create_assignments() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_assignments"),
         sa.CheckConstraint("length(customer_id) BETWEEN 1 AND 256", name=op.f("ck_assignments_customer_id_length")),
         sa.CheckConstraint("confidence >= 0 AND confidence <= 1", name=op.f("ck_assignments_confidence_range")),
+        sa.CheckConstraint("segment_id BETWEEN 0 AND 2147483647", name=op.f("ck_assignments_segment_id_range")),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_assignments_customer_id_id", "assignments", ["customer_id", "id"])
