@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic_core import to_json
@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute
 from models.summary import Summaries, fold
 from service.errors import Fault, InvalidRequest
-from service.request import SegmentRequest
+from service.request import SegmentRequest, Transaction, plain_customer_id
 from service.served_model import ServedModel
 from service.store.assignment import Assignment
 from service.store.ulid import UlidFactory
@@ -46,14 +46,20 @@ NOTHING_IGNORED: Mapping[str, int] = {}
 
 def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case:
     """The features of the customer in a request, at its `as_of` or else `now`. Raises InvalidRequest."""
+    customer_id = plain_customer_id(request.customer_id)
     as_of = request.as_of or now
     if as_of > now + CLOCK_SKEW:
         raise InvalidRequest([Fault("/as_of", f"is {as_of:%Y-%m-%d}, which has not come yet; send today or earlier")])
+    if (request.features is None) == (request.transactions is None):
+        have = "neither is" if request.features is None else "both are"
+        raise InvalidRequest([Fault("", f"send exactly one of features and transactions; {have} here")])
     if request.transactions is not None:
-        return _from_transactions(request, served, as_of)
-    features = {name: value for name, value in request.features.__dict__.items() if value is not None}
+        return _from_transactions(customer_id, request.transactions, served, as_of)
+    features: Mapping[str, Any] = request.features
+    if None in features.values():
+        features = {name: value for name, value in features.items() if value is not None}
     values = [features[name] for name in served.model.features]
-    return Case(request.customer_id, as_of, values, features, NOTHING_IGNORED)
+    return Case(customer_id, as_of, values, features, NOTHING_IGNORED)
 
 
 def assign(case: Case, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
@@ -78,25 +84,15 @@ def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, no
     ]
 
 
-def answer_body(assigned: Assigned, served: ServedModel) -> bytes:
+def answer_json(assigned: Assigned, served: ServedModel) -> str:
     """The answer as JSON. To be sent once the row is stored; it can be worded while that is being done."""
     case, row, nearest, second, contributions = assigned
     return served.encoder.encode(
-        assignment_id=row.id,
-        customer_id=case.customer_id,
-        as_of=case.as_of,
-        values=case.values,
-        nearest=nearest,
-        second=second,
-        contributions=contributions,
-        confidence=row.confidence,
-        features=case.features,
-        features_json=row.features,
-        ignored=case.ignored,
+        row, case.as_of, case.values, nearest, second, contributions, case.features, case.ignored
     )
 
 
-def recall(row: Assignment, served: ServedModel) -> bytes:
+def recall(row: Assignment, served: ServedModel) -> str:
     """The answer that was given when a row was stored, worked out again by the model that gave it.
 
     The words are derived, not stored. What was left out of transactions is not known any more.
@@ -105,12 +101,13 @@ def recall(row: Assignment, served: ServedModel) -> bytes:
     values = [float(features[name]) for name in served.model.features]
     placed = served.model.scorer.place(values)
     case = Case(row.customer_id, row.as_of, values, features, NOTHING_IGNORED)
-    return answer_body(Assigned(case, row, placed.nearest, placed.second, placed.contributions), served)
+    return answer_json(Assigned(case, row, placed.nearest, placed.second, placed.contributions), served)
 
 
-def _from_transactions(request: SegmentRequest, served: ServedModel, as_of: datetime) -> Case:
-    assert request.transactions is not None  # noqa: S101  (the caller looked)
-    folded = fold((sent.line() for sent in request.transactions), as_of.timestamp())
+def _from_transactions(
+    customer_id: str, transactions: Sequence[Transaction], served: ServedModel, as_of: datetime
+) -> Case:
+    folded = fold((sent.line() for sent in transactions), as_of.timestamp())
     if folded.summary is None:
         counted = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in folded.ignored.items())
         why = counted or "only returns, or all of it undone by them"
@@ -133,7 +130,7 @@ def _from_transactions(request: SegmentRequest, served: ServedModel, as_of: date
     if folded.summary.country:
         features[MAIN_COUNTRY] = folded.summary.country
     decide = [float(features[name]) for name in served.model.features]
-    return Case(request.customer_id, as_of, decide, features, folded.ignored)
+    return Case(customer_id, as_of, decide, features, folded.ignored)
 
 
 def _too_much(feature: Feature, value: object) -> str:

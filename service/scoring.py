@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from models.features import MAIN_COUNTRY
 from service.app import assemble
-from service.assigning import Assigned, answer_body, assign_many, case_of
+from service.assigning import Assigned, answer_json, assign_many, case_of
 from service.errors import InvalidRequest
 from service.faults import faults_of
 from service.served_model import ServedModel
@@ -198,7 +198,7 @@ def _number(value: Any) -> Any:
 def _line(sent: Mapping[str, Any], one: Assigned | InvalidRequest, served: ServedModel, stored: bool) -> dict[str, Any]:
     if isinstance(one, InvalidRequest):
         return {"customer_id": sent["customer_id"], "problem": str(one)}
-    answer = json.loads(answer_body(one, served))
+    answer = json.loads(answer_json(one, served))
     return {
         "customer_id": answer["customer_id"],
         "as_of": answer["as_of"],

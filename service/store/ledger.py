@@ -7,6 +7,7 @@ going through SQLAlchemy for each costs more than the database's own work.
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Protocol
 
@@ -82,7 +83,15 @@ def open_ledger(engine: sa.Engine) -> Ledger:
 
 def entries(rows: Iterable[Assignment]) -> list[Entry]:
     """The rows as the database takes them. Raises ValueError for a time without a zone."""
-    return [(row[0], row[1], utc_text(row[2]), utc_text(row[3]), *row[4:]) for row in rows]
+    spelt: dict[int, str] = {}  # by identity: the rows of a batch share their moments
+
+    def text(moment: datetime) -> str:
+        found = spelt.get(id(moment))
+        if found is None:
+            found = spelt[id(moment)] = utc_text(moment)
+        return found
+
+    return [(row[0], row[1], text(row[2]), text(row[3]), *row[4:]) for row in rows]
 
 
 def current(written: Iterable[Entry]) -> list[tuple[Any, ...]]:
@@ -121,7 +130,7 @@ class SqliteLedger:
         self._replace = str(_newest_wins(replace).compile(dialect=dialect))
         columns = [column.name for column in assignments.c]
         appended = sa.insert(assignments).from_select(columns, _from_json(columns))
-        replaced = replace.from_select(CURRENT_COLUMNS, _from_json(CURRENT_COLUMNS).where(sa.true()))
+        replaced = replace.from_select(CURRENT_COLUMNS, _between_ids())
         self._append_many = str(appended.compile(dialect=dialect))
         self._replace_many = str(_newest_wins(replaced).compile(dialect=dialect))
 
@@ -135,7 +144,8 @@ class SqliteLedger:
                 self._cursor.executemany(self._replace, current(appended))
             else:
                 self._cursor.execute(self._append_many, (_json(appended),))
-                self._cursor.execute(self._replace_many, (_json(current(appended)),))
+                ids = [entry[ID] for entry in appended]
+                self._cursor.execute(self._replace_many, (min(ids), max(ids)))
             self._cursor.execute("COMMIT")
         except BaseException as error:
             self._roll_back()
@@ -208,6 +218,16 @@ def _from_json(columns: Sequence[str]) -> Any:
     row = sa.func.json_each(sa.bindparam("rows")).table_valued("value")
     places = [sa.func.json_extract(row.c.value, sa.literal_column(f"'$[{place}]'")) for place in range(len(columns))]
     return sa.select(*(value.label(name) for name, value in zip(columns, places, strict=True)))
+
+
+def _between_ids() -> Any:
+    """The current rows of the history between two ids: the rows just written, next to each other in its one tree.
+
+    Rows that another process wrote meanwhile may be among them; they take their own place again, or a newer keeps it.
+    """
+    return sa.select(*[assignments.c["id" if name == "assignment_id" else name] for name in CURRENT_COLUMNS]).where(
+        assignments.c.id.between(sa.bindparam("first"), sa.bindparam("last"))
+    )
 
 
 def _json(rows: Sequence[tuple[Any, ...]]) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.features import FEATURE
 from models.model import SegmentationModel
-from service.assigning import Assigned, answer_body, assign, assign_many, case_of, recall
+from service.assigning import Assigned, answer_json, assign, assign_many, case_of, recall
 from service.errors import InvalidRequest
 from service.served_model import Limits, ServedModel
 from service.store.ulid import UlidFactory
@@ -42,7 +42,7 @@ def decided(served: ServedModel, request: dict[str, Any]) -> Assigned:
 @given(data=st.data())
 def test_confidence_lies_between_the_border_and_the_centre(served: ServedModel, data: st.DataObject) -> None:
     features = data.draw(values(served.model))
-    answer = json.loads(answer_body(decided(served, by_features(**features)), served))
+    answer = json.loads(answer_json(decided(served, by_features(**features)), served))
     assert 0.5 <= answer["confidence"] <= 1
     assert answer["segment"] != answer["runner_up"]
     assert answer["features"] == features
@@ -53,7 +53,7 @@ def test_contributions_add_up_to_a_margin_that_is_not_negative(served: ServedMod
     features = data.draw(values(served.model))
     placed = served.model.scorer.place([features[name] for name in served.model.features])
     assert placed.margin >= -1e-9
-    answer = json.loads(answer_body(decided(served, by_features(**features)), served))
+    answer = json.loads(answer_json(decided(served, by_features(**features)), served))
     told = [reason["contribution"] for reason in answer["reasons"]]
     assert 1 <= len(told) <= 3
     assert told == sorted(told, reverse=True)
@@ -71,15 +71,13 @@ def test_many_at_once_are_answered_as_one_by_one(served: ServedModel, data: st.D
     together = assign_many(cases, served, IDS, NOW)
     for one, other in zip(alone, together, strict=True):
         assert one.row._replace(id="") == other.row._replace(id="")
-        assert answer_body(one, served).replace(one.row.id.encode(), b"") == answer_body(other, served).replace(
-            other.row.id.encode(), b""
-        )
+        assert answer_json(one, served).replace(one.row.id, "") == answer_json(other, served).replace(other.row.id, "")
 
 
 @given(data=st.data())
 def test_a_stored_answer_is_worked_out_again_as_it_was_given(served: ServedModel, data: st.DataObject) -> None:
     one = decided(served, by_features(**data.draw(values(served.model))))
-    assert recall(one.row, served) == answer_body(one, served)
+    assert recall(one.row, served) == answer_json(one, served)
 
 
 LINES = st.builds(
@@ -99,7 +97,7 @@ def test_any_transactions_are_answered_or_told_to_hold_no_purchase(
     served: ServedModel, lines: list[dict[str, Any]]
 ) -> None:
     try:
-        made = json.loads(answer_body(decided(served, by_transactions(*lines)), served))
+        made = json.loads(answer_json(decided(served, by_transactions(*lines)), served))
     except InvalidRequest as refusal:
         told = [fault.pointer for fault in refusal.faults]
         event("refused")
@@ -108,7 +106,7 @@ def test_any_transactions_are_answered_or_told_to_hold_no_purchase(
     event("answered")
     assert sum(made["ignored"].values()) < len(lines)
     again = json.loads(
-        answer_body(decided(served, {"customer_id": "17850", "features": made["features"], "as_of": AS_OF}), served)
+        answer_json(decided(served, {"customer_id": "17850", "features": made["features"], "as_of": AS_OF}), served)
     )
     apart = ("assignment_id", "ignored")
     assert {k: v for k, v in made.items() if k not in apart} == {k: v for k, v in again.items() if k not in apart}
@@ -120,7 +118,7 @@ def test_nobody_at_all_is_no_work(served: ServedModel) -> None:
 
 def test_the_row_says_what_the_answer_says(served: ServedModel) -> None:
     one = decided(served, by_features())
-    answer = json.loads(answer_body(one, served))
+    answer = json.loads(answer_json(one, served))
     assert one.row.id == answer["assignment_id"]
     assert one.row.as_of == MOMENT
     assert one.row.assigned_at == NOW
