@@ -80,8 +80,9 @@ class _Client(asyncio.Protocol):
     def __init__(self, requests: list[bytes], start: int) -> None:
         self._requests = requests
         self._next = start
-        self._buffer = bytearray()
-        self._missing = 0
+        self._head = bytearray()
+        self._expected = 0
+        self._received = 0
         self.latencies: list[float] = []
         self.errors = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -94,26 +95,32 @@ class _Client(asyncio.Protocol):
         self._send()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if not self._missing:
-            end = self._buffer.find(b"\r\n\r\n")
+        if not self._expected:  # the head, which comes in one piece or a few; of the body only the length counts
+            self._head += data
+            end = self._head.find(b"\r\n\r\n")
             if end < 0:
                 return
-            head = bytes(self._buffer[:end]).lower()
+            head = bytes(self._head[:end]).lower()
             if not head.startswith(b"http/1.1 200"):
                 self.errors += 1
             length = head[head.index(b"content-length:") + 15 :].split(b"\r\n", 1)[0]
-            self._missing = end + 4 + int(length)
-        if len(self._buffer) >= self._missing:
-            now = time.perf_counter()
-            self.latencies.append(now - self._sent)
-            self._buffer.clear()
-            self._missing = 0
-            if now < self._deadline:
-                self._send()
-            else:
-                self.done.set_result(None)
-                self._transport.close()
+            self._expected = end + 4 + int(length)
+            self._received = len(self._head)
+            self._head.clear()
+        else:
+            self._received += len(data)
+        if self._received >= self._expected:
+            self._answered()
+
+    def _answered(self) -> None:
+        now = time.perf_counter()
+        self.latencies.append(now - self._sent)
+        self._expected = 0
+        if now < self._deadline:
+            self._send()
+        else:
+            self.done.set_result(None)
+            self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.done.done():

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.scorer import Scorer
 from models.segment import Segment, Spread
 from models.wording import beside, measure, measurer, saying
@@ -63,6 +66,12 @@ class Explainer:
         """
         order = sorted(range(len(contributions)), key=contributions.__getitem__, reverse=True)
         return [index for index in order[:MOST] if contributions[index] > 0] or order[:1]
+
+    def strongest_of_many(self, contributions: NDArray[np.float64]) -> list[list[int]]:
+        """The same for n customers at once; `contributions` has shape (n, d)."""
+        order = np.argsort(-contributions, axis=1, kind="stable")[:, :MOST]
+        speaking = np.maximum((np.take_along_axis(contributions, order, axis=1) > 0).sum(axis=1), 1)
+        return [row[:count] for row, count in zip(order.tolist(), speaking.tolist(), strict=True)]
 
     def reasons(self, values: Sequence[float], nearest: int, contributions: Sequence[float]) -> list[Reason]:
         """Why a customer is in segment `nearest`; `values` and `contributions` in the order of the features."""

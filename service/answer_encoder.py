@@ -44,11 +44,15 @@ class AnswerEncoder:
         nearest: int,
         second: int,
         contributions: Sequence[float],
+        strongest: Sequence[int],
         features: Mapping[str, Any],
         ignored: Mapping[str, int],
     ) -> str:
-        """The answer that the row stores. `nearest` and `second` index the model's segments; `values` and
-        `contributions` are in the order of its features; `features` are the row's, decoded."""
+        """The answer that the row stores.
+
+        `nearest` and `second` index the model's segments; `values` and `contributions` are in the order of its
+        features, of which `strongest` are told; `features` are the row's, decoded.
+        """
         # looked for here, and only then told: hardly a customer has one
         get = features.get
         beyond = any([not low <= get(name, low) <= high for name, low, high in self._bounds])  # noqa: C419  (faster)
@@ -56,7 +60,7 @@ class AnswerEncoder:
         return (
             f'{{"assignment_id":"{row.id}","customer_id":{_text(row.customer_id)},"as_of":"{self._moment(as_of)}",'
             f'"model_version":{self._version},"segment":{self._names[nearest]},"confidence":{row.confidence!r},'
-            f'"runner_up":{self._names[second]},"reasons":[{self._reasons(values, nearest, contributions)}],'
+            f'"runner_up":{self._names[second]},"reasons":[{self._reasons(values, nearest, contributions, strongest)}],'
             f'"outside_training":{outside},"recommendation":{self._recommendations[nearest]},'
             f'"features":{row.features},"ignored":{_json(ignored) if ignored else "{}"}}}'
         )
@@ -69,10 +73,12 @@ class AnswerEncoder:
             self._latest = (moment, text)
         return text
 
-    def _reasons(self, values: Sequence[float], nearest: int, contributions: Sequence[float]) -> str:
+    def _reasons(
+        self, values: Sequence[float], nearest: int, contributions: Sequence[float], strongest: Sequence[int]
+    ) -> str:
         typical, phrases = self._explainer.typical[nearest], self._phrases[nearest]
         said = []
-        for index in self._explainer.strongest(contributions):
+        for index in strongest:
             phrase, value = phrases[index], values[index]
             said.append(
                 f"{phrase.before_value}{value!r}{phrase.before_contribution}{contributions[index]:.4f}"

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute
+from models.scorer import Placement
 from models.summary import Summaries, fold
 from service.errors import Fault, InvalidRequest
 from service.request import SegmentRequest, Transaction, plain_customer_id
@@ -31,7 +32,8 @@ class Case(NamedTuple):
 class Assigned(NamedTuple):
     """A customer whose segment is decided: the row to store, and what the answer is worded from meanwhile.
 
-    `nearest` and `second` index the model's segments; `contributions` are in the order of its features.
+    `nearest` and `second` index the model's segments; `contributions` are in the order of its features, of which
+    `strongest` carried the decision.
     """
 
     case: Case
@@ -39,6 +41,7 @@ class Assigned(NamedTuple):
     nearest: int
     second: int
     contributions: Sequence[float]
+    strongest: Sequence[int]
 
 
 NOTHING_IGNORED: Mapping[str, int] = {}
@@ -65,10 +68,8 @@ def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case
 def assign(case: Case, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
     """Place one customer."""
     placed = served.model.scorer.place(case.values)
-    assignment_id = ids.one(_milliseconds(now))
-    return _assigned(
-        case, served, assignment_id, now, placed.nearest, placed.second, placed.confidence, placed.contributions
-    )
+    row = _row(case, served, ids.one(_milliseconds(now)), now, placed.nearest, placed.second, placed.confidence)
+    return _assigned(case, row, placed, served)
 
 
 def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, now: datetime) -> list[Assigned]:
@@ -76,19 +77,34 @@ def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, no
     if not cases:
         return []
     placed = served.model.scorer.place_many(np.array([case.values for case in cases]))
-    columns = (placed.nearest.tolist(), placed.second.tolist(), placed.confidence.tolist())
-    rows = zip(cases, ids.many(len(cases), _milliseconds(now)), *columns, placed.contributions.tolist(), strict=True)
+    columns = zip(
+        cases,
+        ids.many(len(cases), _milliseconds(now)),
+        placed.nearest.tolist(),
+        placed.second.tolist(),
+        placed.confidence.tolist(),
+        placed.contributions.tolist(),
+        served.explainer.strongest_of_many(placed.contributions),
+        strict=True,
+    )
     return [
-        _assigned(case, served, assignment_id, now, nearest, second, confidence, contributions)
-        for case, assignment_id, nearest, second, confidence, contributions in rows
+        Assigned(
+            case,
+            _row(case, served, assignment_id, now, nearest, second, sure),
+            nearest,
+            second,
+            contributions,
+            strongest,
+        )
+        for case, assignment_id, nearest, second, sure, contributions, strongest in columns
     ]
 
 
 def answer_json(assigned: Assigned, served: ServedModel) -> str:
     """The answer as JSON. To be sent once the row is stored; it can be worded while that is being done."""
-    case, row, nearest, second, contributions = assigned
+    case, row, nearest, second, contributions, strongest = assigned
     return served.encoder.encode(
-        row, case.as_of, case.values, nearest, second, contributions, case.features, case.ignored
+        row, case.as_of, case.values, nearest, second, contributions, strongest, case.features, case.ignored
     )
 
 
@@ -101,7 +117,7 @@ def recall(row: Assignment, served: ServedModel) -> str:
     values = [float(features[name]) for name in served.model.features]
     placed = served.model.scorer.place(values)
     case = Case(row.customer_id, row.as_of, values, features, NOTHING_IGNORED)
-    return answer_json(Assigned(case, row, placed.nearest, placed.second, placed.contributions), served)
+    return answer_json(_assigned(case, row, placed, served), served)
 
 
 def _from_transactions(
@@ -137,25 +153,26 @@ def _too_much(feature: Feature, value: object) -> str:
     return f"make {feature.name} {value}, and it must be between {feature.low:g} and {feature.high:g}"
 
 
-def _assigned(
-    case: Case, served: ServedModel, assignment_id: str, now: datetime, nearest: int, second: int, confidence: float,
-    contributions: Sequence[float],
-) -> Assigned:  # fmt: skip
-    here, next_best = served.model.segments[nearest], served.model.segments[second]
-    row = Assignment(
+def _assigned(case: Case, row: Assignment, placed: Placement, served: ServedModel) -> Assigned:
+    strongest = served.explainer.strongest(placed.contributions)
+    return Assigned(case, row, placed.nearest, placed.second, placed.contributions, strongest)
+
+
+def _row(
+    case: Case, served: ServedModel, assignment_id: str, now: datetime, nearest: int, second: int, confidence: float
+) -> Assignment:
+    here, next_best = served.names[nearest], served.names[second]
+    return Assignment(
         assignment_id,
         case.customer_id,
         case.as_of,
         now,
         served.model.version,
-        here.id,
-        here.name,
-        next_best.id,
-        next_best.name,
+        *here,
+        *next_best,
         round(confidence, 4),
         to_json(case.features).decode(),
     )
-    return Assigned(case, row, nearest, second, contributions)
 
 
 def _milliseconds(moment: datetime) -> int:

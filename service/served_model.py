@@ -26,6 +26,7 @@ class ServedModel:
         self.limits = limits
         self.playbooks = playbooks or model.playbooks
         self.explainer = Explainer(model.scorer, model.segments, model.manifest.base)
+        self.names = [(segment.id, segment.name) for segment in model.segments]
         self.request_type = request_type(model, limits.transactions)
         self._one: TypeAdapter[SegmentRequest] = TypeAdapter(self.request_type)
         self._many: TypeAdapter[list[SegmentRequest]] = TypeAdapter(list[self.request_type])  # type: ignore[name-defined]

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.assignment import Assignment
+from service.store.checkpointer import Checkpointer
 from service.store.errors import RowRefused
 from service.store.schema import assignments, customers
 from service.store.trouble import unavailable
@@ -125,6 +126,7 @@ class SqliteLedger:
     def __init__(self, connection: sqlite3.Connection, dialect: sa.Dialect) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
+        self._checkpointer = Checkpointer(connection)
         replace = sqlite.insert(customers)
         self._append = str(sa.insert(assignments).compile(dialect=dialect))
         self._replace = str(_newest_wins(replace).compile(dialect=dialect))
@@ -147,6 +149,7 @@ class SqliteLedger:
                 ids = [entry[ID] for entry in appended]
                 self._cursor.execute(self._replace_many, (min(ids), max(ids)))
             self._cursor.execute("COMMIT")
+            self._checkpointer.committed()
         except BaseException as error:
             self._roll_back()
             if isinstance(error, self.REFUSALS):
@@ -160,6 +163,7 @@ class SqliteLedger:
         return found is not None
 
     def close(self) -> None:
+        self._checkpointer.close()
         self._cursor.close()
         self._connection.close()
 
