@@ -18,7 +18,7 @@ from service.request import SegmentRequest
 from service.routes.responses import problems
 from service.served_model import ServedModel
 from service.state import Service, service_of
-from service.store.errors import RowRefused, StoreError
+from service.store.errors import RowRefused, StoreBusy, StoreError, StoreUnavailable
 
 JSON = "application/json"
 # A batch is stored in transactions of this many: while one is written the next is worked out, and single requests
@@ -75,6 +75,8 @@ async def batch(request: Request) -> Response:
         stored = _submit(decided, service)
         parts.append(Part(start, decided, stored, await asyncio.to_thread(_encode, start, decided, served)))
     settled = [await _settled(part, served, service) for part in parts]
+    if parts and not any(one.assigned for one in settled):
+        _raise_if_unavailable(parts)
     return Response(_joined(settled, len(items)), media_type=JSON)
 
 
@@ -134,6 +136,14 @@ async def _settled(part: Part, served: ServedModel, service: Service) -> Encoded
     else:
         return part.encoded
     return await asyncio.to_thread(_encode, part.start, outcome, served)
+
+
+def _raise_if_unavailable(parts: Sequence[Part]) -> None:
+    """Where nothing could be stored because of the database, that is the answer to the whole batch."""
+    for part in parts:
+        error = part.stored.exception()
+        if isinstance(error, (StoreUnavailable, StoreBusy)):
+            raise error
 
 
 async def _alone(one: Assigned | Exception, service: Service) -> Assigned | Exception:

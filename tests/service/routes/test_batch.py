@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 from models.model import SegmentationModel
+from service.routes.segment import PART
+from service.store.database import open_engine
+from service.store.schema import metadata
 from tests.service.requests import AS_OF, FEATURES, by_features, by_transactions, line
 from tests.service.serving import TestClient
 
@@ -140,3 +143,35 @@ def test_extreme_but_possible_values_are_answered(client: TestClient) -> None:
     extremes = [dict.fromkeys(FEATURES, 1000000000000.0), {**dict.fromkeys(FEATURES, 0.0), "frequency": 1.0}]
     found = batch(client, [{"customer_id": "1", "features": one, "as_of": AS_OF} for one in extremes])
     assert found["assigned"] == 2
+
+
+REFUSE = {
+    "postgresql": "ALTER TABLE assignments ADD CONSTRAINT refused CHECK (customer_id <> 'refused')",
+    "sqlite": "CREATE TRIGGER refused BEFORE INSERT ON assignments WHEN NEW.customer_id = 'refused' "
+    "BEGIN SELECT RAISE(ABORT, 'refused'); END",
+}
+
+
+def test_an_item_that_the_database_refuses_fails_alone_in_its_part(client: TestClient, store_url: str) -> None:
+    engine = open_engine(store_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(REFUSE[engine.dialect.name])
+    engine.dispose()
+    items = [by_features(f"{index:04}") for index in range(PART + 20)]
+    items[PART + 7]["customer_id"] = "refused"
+    found = batch(client, items)
+    assert found["failed"] == 1
+    assert found["results"][PART + 7]["problem"]["type"] == "urn:segmentation:problem:row-refused"
+    assert client.get(f"/customers/{PART + 6:04}").status_code == 200
+    assert client.get(f"/customers/{PART + 8:04}").status_code == 200
+    assert client.get("/customers/refused").status_code == 404
+
+
+def test_a_batch_of_which_nothing_can_be_stored_is_told_to_come_back(client: TestClient, store_url: str) -> None:
+    engine = open_engine(store_url)
+    metadata.drop_all(engine)
+    engine.dispose()
+    response = client.post("/segment/batch", json=[by_features("1"), by_features("2")])
+    assert response.status_code == 503
+    assert response.json()["type"] == "urn:segmentation:problem:store-unavailable"
+    assert int(response.headers["retry-after"]) >= 1
