@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.errors import ModelError
 from service.app import create_app, utc_now
-from service.settings import Settings, described
+from service.settings import Settings, described, unknown_variables
 from service.store.database import downgrade, open_engine, pending, upgrade
 from service.store.errors import StoreError
 
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
             said = one["msg"].removeprefix("Value error, ")
             sys.stderr.write(f"{said}\n" if not one["loc"] else f"{name}: {said}\n")
         return 1
+    for name in unknown_variables(os.environ):
+        sys.stderr.write(f"{name} is set and no setting; python -m service settings lists those there are\n")
     try:
         return int(given.run(given, settings) or 0)
     except EXPECTED as error:

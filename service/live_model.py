@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +40,7 @@ class LiveModel:
         self._playbooks_path = playbooks_path
         self._signing_key = signing_key
         self._clock = clock
+        self._changing = threading.Lock()  # one change at a time: a slow look must not undo a quick activation
         self._served: ServedModel | None = None
         self._seen: tuple[str, int] | None = None
         self._earlier: dict[str, ServedModel] = {}
@@ -69,9 +71,10 @@ class LiveModel:
 
     def activate(self, version: str) -> ServedModel:
         """Load a version, then make it the active one for all processes, and serve it here. Blocking."""
-        served = self.load(version)
-        self.registry.activate(version)
-        self._serve(served, self._stamp())
+        with self._changing:
+            served = self.load(version)
+            self.registry.activate(version)
+            self._serve(served, self._stamp())
         return served
 
     def earlier(self, version: str) -> ServedModel | None:
@@ -91,16 +94,17 @@ class LiveModel:
     def refresh(self) -> None:
         """Serve what ACTIVE names if that changed. What cannot be served is said in `trouble`; the present
         model goes on answering."""
-        try:
-            stamp = self._stamp()
-            if stamp == self._seen:
-                return
-            self._seen = stamp  # looked at once: a bad model is not proved again every second
-            self._serve(self.load(stamp[0]), stamp)
-        except ModelError as error:
-            if self.trouble != str(error):
-                logger.error("%s", error)
-            self.trouble = str(error)
+        with self._changing:
+            try:
+                stamp = self._stamp()
+                if stamp == self._seen:
+                    return
+                self._seen = stamp  # looked at once: a bad model is not proved again every second
+                self._serve(self.load(stamp[0]), stamp)
+            except ModelError as error:
+                if self.trouble != str(error):
+                    logger.error("%s", error)
+                self.trouble = str(error)
 
     async def watch(self, seconds: float, stop: asyncio.Event) -> None:
         """Refresh every so often until told to stop."""

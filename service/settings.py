@@ -1,11 +1,13 @@
 """The configuration: environment variables and nothing else, checked at start."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+DATA_DIR = "SEGMENTATION_DATA_DIR"  # where the project's own tests look for data; make sets it for all its targets
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -128,3 +130,9 @@ def described() -> list[tuple[str, str, str]]:
         default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
         lines.append((f"SEGMENTATION_{name.upper()}", "" if default is None else str(default), field.description or ""))
     return lines
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """Those environment variables that look like settings and are none: most likely misspelt."""
+    known = {name for name, _, _ in described()} | {DATA_DIR}
+    return sorted(name for name in names if name.upper().startswith("SEGMENTATION_") and name.upper() not in known)

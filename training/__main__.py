@@ -31,7 +31,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         given.run(given)
     except EXPECTED as error:
-        Console(stderr=True).print(f"{given.command}: {error}", style="red", highlight=False, markup=False)
+        Console(stderr=True).print(
+            f"{given.command}: {error}", style="red", highlight=False, markup=False, soft_wrap=True
+        )
         return 1
     return 0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.__main__ import main
-from service.settings import Settings
+from service.settings import Settings, unknown_variables
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -156,3 +156,8 @@ def test_the_command_lists_every_setting_with_what_it_is_for(
     assert "SEGMENTATION_PORT=8000" in written
     assert [name for name, said in listed if said.endswith("(set)")] == ["SEGMENTATION_API_KEY"]
     assert KEY not in written
+
+
+def test_a_misspelt_setting_is_named() -> None:
+    environment = ["PATH", "SEGMENTATION_PORT", "SEGMENTATION_PROT", "SEGMENTATION_DATA_DIR"]
+    assert unknown_variables(environment) == ["SEGMENTATION_PROT"]
