@@ -2,6 +2,7 @@
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from models.playbook import Playbook
 from service.problem import Problem
 from service.store.assignment import Assignment
 
@@ -33,15 +34,9 @@ class OutsideTrainingRecord(BaseModel):
     high: float
 
 
-class Recommendation(BaseModel):
+class Recommendation(Playbook):
     """What to do about the customer: the segment's playbook, and what its members buy more than others."""
 
-    goal: str
-    action: str
-    offer: str
-    channel: str
-    timing: str
-    avoid: str
     products: list[str]
 
 

@@ -1,7 +1,6 @@
 """How many segments: candidates are compared by stability, separation and smallest share, and one is chosen."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,16 +25,6 @@ RULE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    k: int
-    stability: float
-    silhouette: float
-    davies_bouldin: float
-    smallest_share: float
-    inertia: float
-
-
 def select(points: Values, ks: Sequence[int], seed: int, progress: Callable[[str], None]) -> Selection:
     """Compare k-means with each k on the scaled points (n × d) and choose one by RULE.
 
@@ -56,17 +45,19 @@ def select(points: Values, ks: Sequence[int], seed: int, progress: Callable[[str
     return _choose(measured)
 
 
-def _measure(points: Values, k: int, seed: int) -> _Measured:
+def _measure(points: Values, k: int, seed: int) -> Candidate:
     whole = KMeans(k, n_init=10, random_state=seed).fit(points)
     sizes = np.bincount(whole.labels_, minlength=k)
     sample = min(len(points), SILHOUETTE_SAMPLE)
-    return _Measured(
+    silhouette = silhouette_score(points, whole.labels_, sample_size=sample, random_state=seed)
+    return Candidate(
         k=k,
-        stability=_stability(points, whole, seed),
-        silhouette=float(silhouette_score(points, whole.labels_, sample_size=sample, random_state=seed)),
-        davies_bouldin=float(davies_bouldin_score(points, whole.labels_)),
+        stability=round(_stability(points, whole, seed), 4),
+        silhouette=round(float(silhouette), 4),
+        davies_bouldin=round(float(davies_bouldin_score(points, whole.labels_)), 4),
         smallest_share=round(float(sizes.min() / len(points)), 4),
-        inertia=float(whole.inertia_),
+        inertia=round(float(whole.inertia_), 4),
+        excluded=None,
     )
 
 
@@ -81,7 +72,7 @@ def _stability(points: Values, whole: KMeans, seed: int) -> float:
     return float(np.mean(agreement))
 
 
-def _choose(measured: Sequence[_Measured]) -> Selection:
+def _choose(measured: Sequence[Candidate]) -> Selection:
     stable = [one for one in measured if _flaw(one) is None]
     silhouette = max((one.silhouette for one in stable), default=0.0)
     davies_bouldin = min((one.davies_bouldin for one in stable), default=0.0)
@@ -101,11 +92,11 @@ def _choose(measured: Sequence[_Measured]) -> Selection:
         rule=RULE,
         reason=reason,
         chosen=chosen.k,
-        candidates=tuple(_record(one, excluded[one.k]) for one in measured),
+        candidates=tuple(one.model_copy(update={"excluded": excluded[one.k]}) for one in measured),
     )
 
 
-def _flaw(one: _Measured) -> str | None:
+def _flaw(one: Candidate) -> str | None:
     if one.smallest_share < SMALLEST_SHARE:
         return f"smallest share {one.smallest_share:.1%} is under {SMALLEST_SHARE:.0%}"
     if one.stability < STABLE:
@@ -113,21 +104,9 @@ def _flaw(one: _Measured) -> str | None:
     return None
 
 
-def _blur(one: _Measured, silhouette: float, davies_bouldin: float) -> str | None:
+def _blur(one: Candidate, silhouette: float, davies_bouldin: float) -> str | None:
     if one.silhouette < WITHIN * silhouette:
         return f"silhouette {one.silhouette:.2f} is under {WITHIN:.0%} of the best, {silhouette:.2f}"
     if one.davies_bouldin > davies_bouldin / WITHIN:
         return f"Davies-Bouldin {one.davies_bouldin:.2f} is over {1 / WITHIN:.0%} of the best, {davies_bouldin:.2f}"
     return None
-
-
-def _record(one: _Measured, excluded: str | None) -> Candidate:
-    return Candidate(
-        k=one.k,
-        stability=round(one.stability, 4),
-        silhouette=round(one.silhouette, 4),
-        davies_bouldin=round(one.davies_bouldin, 4),
-        smallest_share=round(one.smallest_share, 4),
-        inertia=round(one.inertia, 4),
-        excluded=excluded,
-    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.model import SegmentationModel
-from service.routes.segment import PART
+from service.batch import PART
 from service.store.database import open_engine
 from service.store.schema import metadata
 from tests.service.requests import AS_OF, FEATURES, by_features, by_transactions, line
