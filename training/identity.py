@@ -56,5 +56,5 @@ def identify(
 
 
 def _jaccard(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    either = np.count_nonzero(one | other)
-    return float(np.count_nonzero(one & other) / either) if either else 0.0
+    either = int(np.count_nonzero(one | other))
+    return int(np.count_nonzero(one & other)) / either if either else 0.0

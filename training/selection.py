@@ -47,7 +47,7 @@ def select(points: Values, ks: Sequence[int], seed: int, progress: Callable[[str
 
 def _measure(points: Values, k: int, seed: int) -> Candidate:
     whole = KMeans(k, n_init=10, random_state=seed).fit(points)
-    sizes = np.bincount(whole.labels_, minlength=k)
+    smallest = min(np.bincount(whole.labels_, minlength=k).tolist())
     sample = min(len(points), SILHOUETTE_SAMPLE)
     silhouette = silhouette_score(points, whole.labels_, sample_size=sample, random_state=seed)
     return Candidate(
@@ -55,7 +55,7 @@ def _measure(points: Values, k: int, seed: int) -> Candidate:
         stability=round(_stability(points, whole, seed), 4),
         silhouette=round(float(silhouette), 4),
         davies_bouldin=round(float(davies_bouldin_score(points, whole.labels_)), 4),
-        smallest_share=round(float(sizes.min() / len(points)), 4),
+        smallest_share=round(smallest / len(points), 4),
         inertia=round(float(whole.inertia_), 4),
         excluded=None,
     )

@@ -48,7 +48,8 @@ def _products(
 
 def _once_each(order: Ints, product: Ints) -> tuple[Ints, Ints]:
     """Drop a product's repetitions within an order, keeping the sequence."""
-    _, first = np.unique(order * (product.max() + 1) + product, return_index=True)
+    products = int(np.max(product)) + 1
+    _, first = np.unique(order * products + product, return_index=True)
     kept = np.sort(first)
     return order[kept], product[kept]
 
