@@ -133,7 +133,7 @@ def test_a_fault_of_our_own_in_an_assignment_is_a_problem_too(
         raise ZeroDivisionError
 
     monkeypatch.setattr("service.routes.segment.assign", fail)
-    monkeypatch.setattr("service.routes.segment.assign_many", fail)
+    monkeypatch.setattr("service.batch.assign_many", fail)
     for response in (
         small.post("/segment", json=by_features()),
         small.post("/segment/batch", json=[by_features()]),

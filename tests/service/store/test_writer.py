@@ -82,7 +82,8 @@ def test_those_who_wait_together_share_a_transaction(engine: Engine) -> None:
             return writer
 
     writer = asyncio.run(run())
-    assert (writer.commits, writer.rows, writer.queued_rows) == (2, 200, 0)
+    assert writer.commits <= 2  # one, where the writer had not begun when the others came
+    assert (writer.rows, writer.queued_rows) == (200, 0)
     assert writer.last_commit_seconds > 0
     assert stored(engine) == {row.id for row in rows}
 
