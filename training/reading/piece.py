@@ -24,6 +24,11 @@ class Piece:
     date: DateReading | None
     figures: Mapping[str, FigureReading]
 
+    @property
+    def readings(self) -> tuple[DateReading | None, Mapping[str, FigureReading]]:
+        """What decides how the part's texts are understood."""
+        return self.date, self.figures
+
     def moments(self) -> Any:
         """A table of one column, `at`: the moment of each row, in UTC and without a zone."""
         return self._read(self._texts())[["at"]]

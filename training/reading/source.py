@@ -1,6 +1,7 @@
 """Reads purchase data, wherever it is, into one table of lines."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ OPENERS: Mapping[bytes, Callable[[Path, Workspace, Mapping[str, str]], Opened]] 
 # What is taken from a folder, which may hold other things too.
 SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xls", ".parquet", ".pq"})
 COMPRESSED = frozenset({".gz", ".zst"})
+
+HEAD = 100_000  # rows that mostly tell how dates and numbers are written
 
 ABSENT: Mapping[str, str] = {
     "product": "No column for product: products bought, and what is recommended from them, are absent.",
@@ -114,8 +117,42 @@ def _open_file(file: Path, workspace: Workspace, columns: Mapping[str, str]) -> 
 def _lines(opened: Sequence[Opened], workspace: Workspace, date_format: str | None) -> Lines:
     parts = [part for one in opened for part in one.parts]
     _check_same_fields(parts)
-    pieces = _pieces(parts, workspace, date_format)
-    fields = parts[0].columns.keys()
+    stored = _stored(opened, _pieces(parts, workspace, date_format, HEAD), workspace)
+    if stored.unreadable:
+        # What the first rows told may not hold for all: now all are asked, which also finds what contradicts itself.
+        pieces = _pieces(parts, workspace, date_format, None)
+        if [piece.readings for piece in pieces] != [piece.readings for piece in stored.pieces]:
+            stored = _stored(opened, pieces, workspace)
+    return Lines(
+        table=stored.numbered,
+        present=frozenset(parts[0].columns),
+        has_time=_has_time(stored.numbered),
+        rows=_rows(stored.files),
+        fingerprint=tuple(stored.files),
+        notes=(
+            *(note for one in opened for note in one.notes),
+            *(note for piece in stored.pieces for note in piece.notes()),
+            *_absences(parts[0].columns, stored.by_moment),
+            *stored.left_out,
+            *stored.unreadable,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """All rows in one table of the workspace, and what was found on the way."""
+
+    pieces: Sequence[Piece]
+    by_moment: bool
+    numbered: Any
+    files: Sequence[SourceFile]
+    left_out: Sequence[str]
+    unreadable: Sequence[str]
+
+
+def _stored(opened: Sequence[Opened], pieces: Sequence[Piece], workspace: Workspace) -> _Stored:
+    fields = pieces[0].part.columns.keys()
     by_moment = "invoice" in fields or any(_has_time(piece.moments()) for piece in pieces)
     name = workspace.name("purchase_lines")
     table = workspace.backend.create_table(name, schema=ibis.schema(SCHEMA))
@@ -125,20 +162,8 @@ def _lines(opened: Sequence[Opened], workspace: Workspace, date_format: str | No
         files.append(file)
         left_out += said
     numbered = table.select(line=table.rowid(), **{field: table[field] for field in SCHEMA})
-    return Lines(
-        table=workspace.backend.create_view(f"{name}_numbered", numbered),
-        present=frozenset(fields),
-        has_time=_has_time(table),
-        rows=_rows(files),
-        fingerprint=tuple(files),
-        notes=(
-            *(note for one in opened for note in one.notes),
-            *(note for piece in pieces for note in piece.notes()),
-            *_absences(parts[0].columns, by_moment),
-            *left_out,
-            *_unreadable(numbered),
-        ),
-    )
+    view = workspace.backend.create_view(f"{name}_numbered", numbered)
+    return _Stored(pieces, by_moment, view, files, left_out, _unreadable(view))
 
 
 def _check_same_fields(parts: Sequence[Part]) -> None:
@@ -152,9 +177,15 @@ def _check_same_fields(parts: Sequence[Part]) -> None:
             )
 
 
-def _pieces(parts: Sequence[Part], workspace: Workspace, date_format: str | None) -> list[Piece]:
-    surveys = [survey(part, workspace) for part in parts]
-    readings = iter(dates.decide([one.dates for one in surveys if one.dates], date_format))
+def _pieces(parts: Sequence[Part], workspace: Workspace, date_format: str | None, rows: int | None) -> list[Piece]:
+    """How each part is read, by its first rows where they tell, else by all: to ask all of millions takes seconds."""
+    surveys = [survey(part, workspace, rows) for part in parts]
+    try:
+        readings = iter(dates.decide([one.dates for one in surveys if one.dates], date_format))
+    except UnreadableSource:
+        if rows is None:
+            raise
+        return _pieces(parts, workspace, date_format, None)
     return [
         Piece(part, next(readings) if one.dates else None, one.figures)
         for part, one in zip(parts, surveys, strict=True)

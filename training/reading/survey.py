@@ -19,9 +19,10 @@ class Survey:
     figures: Mapping[str, FigureReading]
 
 
-def survey(part: Part, workspace: Workspace) -> Survey:
-    """Scans the whole part once: neither dates nor commas are understood from single rows."""
-    at, table = part.table["at"], part.table
+def survey(part: Part, workspace: Workspace, rows: int | None) -> Survey:
+    """Scans the first rows of a part, or all where `rows` is None: neither dates nor commas are understood from one."""
+    table = part.table if rows is None else part.table.limit(rows)
+    at = table["at"]
     looks = {field: table[field].contains(",").any() for field in figures.FIGURES if _is_text(part, field)}
     if dates.is_written(at):
         # First as it is written: to take apart some thousand moments is nothing, to take apart every row is seconds.
