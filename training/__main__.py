@@ -18,7 +18,6 @@ from training import show
 from training.demo import DemoRefused, write_demo
 from training.errors import TooFewCustomers, UnreadableSource
 from training.feature_table import write_features
-from training.fit import Order, fit
 from training.inspection import inspect
 
 EXPECTED = (ModelError, UnreadableSource, TooFewCustomers, DemoRefused)
@@ -91,6 +90,8 @@ def _add_models_dir(command: argparse.ArgumentParser) -> None:
 
 
 def _fit(given: argparse.Namespace) -> None:
+    from training.fit import Order, fit  # scikit-learn: over a second that the other commands need not wait
+
     order = Order(
         sources=given.source,
         models_dir=given.models_dir,

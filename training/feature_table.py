@@ -10,8 +10,8 @@ import pyarrow.parquet
 
 from models.features import MAIN_COUNTRY
 from training.cleaning import clean
+from training.customers import Customers, describe, end_of_last_day
 from training.errors import UnreadableSource
-from training.fit import Customers, describe, end_of_last_day
 from training.reading.source import read
 from training.summaries import summarise
 from training.workspace import Workspace

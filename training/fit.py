@@ -6,12 +6,11 @@ import io
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import joblib
 import numpy as np
-from ibis import _ as row
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from sklearn.pipeline import Pipeline
@@ -20,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from models.artifact import PIPELINE, PLAYBOOKS, REFERENCE, SCORER, SEGMENTS, Artifact, read_artifact, write_artifact
 from models.errors import ModelError, NoActiveModel
 from models.evidence import CleaningReport, FeatureRecord, Selection
-from models.features import FEATURE, NAMES, compute
+from models.features import FEATURE
 from models.manifest import FileRecord, Manifest, version_of
 from models.model import Reference, SegmentationModel
 from models.playbook import Playbooks, dump_playbooks
@@ -30,6 +29,7 @@ from models.scorer import Scorer, ScorerArrays
 from models.segment import Segment
 from training import naming
 from training.cleaning import clean
+from training.customers import Customers, describe, end_of_last_day
 from training.errors import TooFewCustomers, UnreadableSource
 from training.identity import Identity, identify
 from training.pipeline import arrays_of, build, scaled
@@ -38,7 +38,7 @@ from training.reading.lines import Lines
 from training.reading.source import read
 from training.report import cleaning_report
 from training.selection import select
-from training.summaries import CustomerSummaries, summarise
+from training.summaries import summarise
 from training.workspace import Workspace
 
 Values = NDArray[np.float64]
@@ -66,18 +66,6 @@ class Order:
     segments: Sequence[int] = range(4, 9)
     seed: int = 0
     signing_key: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Customers:
-    """The n customers to segment: their summaries, and each known feature as an array of shape (n,)."""
-
-    known: CustomerSummaries
-    features: Mapping[str, Values]
-
-    def matrix(self, names: Sequence[str]) -> Values:
-        """The named features, shape (n, len(names))."""
-        return np.column_stack([self.features[name] for name in names])
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +105,6 @@ def fit(order: Order, progress: Progress) -> Artifact:
         segments = profile(members, named, cleaned, lines, workspace)
         progress("publishing")
         return _publish(order, lines, as_of, customers, fitted, segments, report, previous)
-
-
-def end_of_last_day(lines: Lines) -> datetime:
-    """Midnight UTC after the last line of a customer: training's default for `as_of`."""
-    last: datetime | None = lines.table.filter(row.customer.notnull())["at"].max().to_pyarrow().as_py()
-    if last is None:
-        raise UnreadableSource("no line has both a customer and a date, so there is nothing to train on")
-    return last.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC) + timedelta(days=1)
-
-
-def describe(known: CustomerSummaries, as_of: datetime) -> Customers:
-    """The features of all customers at `as_of`, those left out that the data has no columns for.
-
-    A customer may lack a feature that others have (no line of theirs names a product): NaN, and not a feature that
-    decides segments.
-    """
-    values = compute(known.summaries, as_of.timestamp())
-    found = {name: values[:, index] for index, name in enumerate(NAMES)}
-    return Customers(known, {name: column for name, column in found.items() if np.isfinite(column).any()})
 
 
 def _previous(order: Order) -> SegmentationModel | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from models.evidence import CleaningReport, Record, SourceFile
 from training.cleaning import clean
-from training.fit import end_of_last_day
+from training.customers import end_of_last_day
 from training.reading.source import read
 from training.report import cleaning_report
 from training.summaries import summarise

@@ -176,7 +176,7 @@ def test_a_handful_of_customers_is_refused_with_a_sentence(tmp_path: Path) -> No
 
 def test_for_every_real_customer_pipeline_and_scorer_agree(retail: str, tmp_path: Path) -> None:
     from training.cleaning import clean
-    from training.fit import describe
+    from training.customers import describe
     from training.reading.source import read
     from training.summaries import summarise
     from training.workspace import Workspace

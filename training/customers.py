@@ -1,0 +1,47 @@
+"""The customers a source has, and their features at a moment: all that is known before anything is fitted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from ibis import _ as row
+from numpy.typing import NDArray
+
+from models.features import NAMES, compute
+from training.errors import UnreadableSource
+from training.reading.lines import Lines
+from training.summaries import CustomerSummaries
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """The n customers to segment: their summaries, and each known feature as an array of shape (n,)."""
+
+    known: CustomerSummaries
+    features: Mapping[str, Values]
+
+    def matrix(self, names: Sequence[str]) -> Values:
+        """The named features, shape (n, len(names))."""
+        return np.column_stack([self.features[name] for name in names])
+
+
+def end_of_last_day(lines: Lines) -> datetime:
+    """Midnight UTC after the last line of a customer: training's default for `as_of`."""
+    last: datetime | None = lines.table.filter(row.customer.notnull())["at"].max().to_pyarrow().as_py()
+    if last is None:
+        raise UnreadableSource("no line has both a customer and a date, so there is nothing to train on")
+    return last.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC) + timedelta(days=1)
+
+
+def describe(known: CustomerSummaries, as_of: datetime) -> Customers:
+    """The features of all customers at `as_of`, those left out that the data has no columns for.
+
+    A customer may lack a feature that others have (no line of theirs names a product): NaN, and not a feature that
+    decides segments.
+    """
+    values = compute(known.summaries, as_of.timestamp())
+    found = {name: values[:, index] for index, name in enumerate(NAMES)}
+    return Customers(known, {name: column for name, column in found.items() if np.isfinite(column).any()})
