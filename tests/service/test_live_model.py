@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from models.artifact import MANIFEST, PIPELINE, SCORER, read_artifact
+from models.playbook import load_playbooks
 from models.registry import ACTIVE, Registry
 from tests.published import Published, trained
 from tests.service import forgery
@@ -254,7 +255,7 @@ def test_playbooks_of_ones_own_stand_in_and_are_read_again_when_they_change(
     sqlite_url: str, models_dir: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "playbooks.json"
-    entry = dict.fromkeys(("goal", "action", "offer", "channel", "timing", "avoid"), "ours")
+    entry = {**load_playbooks()["default"].model_dump(), "goal": "ours"}
     path.write_text(_playbooks(entry))
     with serving(settings_for(sqlite_url, models_dir, playbooks=path)) as client:
         assert client.post("/segment", json=by_features()).json()["recommendation"]["goal"] == "ours"
@@ -265,5 +266,5 @@ def test_playbooks_of_ones_own_stand_in_and_are_read_again_when_they_change(
         assert client.post("/segment", json=by_features()).json()["recommendation"]["goal"] == "theirs"
 
 
-def _playbooks(entry: dict[str, str]) -> str:
+def _playbooks(entry: dict[str, Any]) -> str:
     return json.dumps({"default": entry})

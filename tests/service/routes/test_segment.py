@@ -14,7 +14,7 @@ CONTRACT = {
     "recommendation", "outside_training", "features", "ignored",
 }  # fmt: skip
 REASON = {"feature", "value", "segment_median", "base_median", "contribution", "says"}
-RECOMMENDATION = {"goal", "action", "offer", "channel", "timing", "avoid", "products"}
+RECOMMENDATION = {"goal", "action", "offer", "channel", "timing", "avoid", "contacts", "discount", "products"}
 
 
 def answered(client: TestClient, request: dict[str, Any]) -> dict[str, Any]:
