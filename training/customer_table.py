@@ -1,0 +1,361 @@
+"""Any table with one row per customer: which columns decide the segment, which only describe, and their values."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import numpy as np
+from ibis import _ as row
+from numpy.typing import NDArray
+
+from models.category import Column, LevelShare, columns, expand_many
+from models.customer import customer_id
+from models.evidence import SourceFile
+from models.features import LARGEST
+from training.errors import TooFewCustomers, UnreadableSource
+from training.reading import csvfile, figures
+from training.reading.figures import PLAIN, FigureReading
+from training.reading.grid import open_grid
+from training.reading.part import Opened, Part
+from training.reading.texts import text
+from training.table_columns import Columns
+from training.workspace import Workspace
+
+Values = NDArray[np.float64]
+
+FEWEST_CUSTOMERS = 50
+MOST_LEVELS = 12
+NUMERIC = 0.9  # from this share of readable numbers on, a column holds numbers, and the rest of it is in error
+ALL_BUT_FEW = (0.001, 0.999)  # what lies beyond these shares the pipeline clips, so it decides nothing
+RARE = 0.01  # a level that a smaller share has lies far from all others once scaled
+ALIKE = 5  # customers that on average must share a word for it to describe a segment, and not a person
+SKEWED = 1.0
+SHOWN = 3
+MOST_SHARES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerTable:
+    """n customers in the order of the file, their columns under the names the file gives them.
+
+    `numeric` has an array of shape (n,) per column of numbers, NaN where a describing one has none; `categorical` n
+    texts per column of words, None where a describing one has none. `features` are the deciding columns in the order
+    they were asked for: they have no gaps; `levels` are the words of each that is in words, in alphabetical order.
+    """
+
+    ids: tuple[str, ...]
+    numeric: Mapping[str, Values]
+    categorical: Mapping[str, tuple[str | None, ...]]
+    features: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    fingerprint: tuple[SourceFile, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What a scorer takes, d numbers: a deciding column of words is several, of 0 and 1.
+
+        Each is scaled by itself, so in the distance a column of three or more words weighs as much as that many of
+        numbers, and one of two words as much as one. 0 and 1 stay as far apart as they are under a logarithm.
+        """
+        return columns(self.features, self.levels)
+
+    def matrix(self) -> Values:
+        """The deciding values, shape (n, d), in the order of `columns`."""
+        return expand_many(self.columns, self.numeric, self.categorical)
+
+    @property
+    def transform(self) -> str:
+        """The scorer's transform for this table, by `transform_for`."""
+        numbers = [self.numeric[name] for name in self.features if name in self.numeric]
+        return transform_for(np.column_stack(numbers)) if numbers else "identity"
+
+
+def read_customer_table(
+    path: Path, workspace: Workspace, id_column: str, features: Sequence[str], describe: Sequence[str] | None
+) -> CustomerTable:
+    """The customers in a CSV (.gz, .zst), XLSX or Parquet file.
+
+    `features` decide the segment; `describe` (None: all other columns) only describe it. Raises UnreadableSource, with
+    everything that is wrong with the deciding columns at once, and TooFewCustomers.
+    """
+    asked = Columns(id_column, features, describe)
+    try:
+        opened = open_grid(path, workspace, asked.choose)
+        return _table(_Rows.of(opened, workspace), len(features), describe is not None)
+    except duckdb.Error as error:
+        raise UnreadableSource(f"{path.name}: reading failed: {str(error).splitlines()[0]}") from error
+
+
+def transform_for(values: Values) -> str:
+    """The transform under which numeric columns of shape (n, d) are to be clustered: `log1p` or `identity`.
+
+    Distances in k-means are meant for columns that are about symmetric. Amounts and counts are not: a few customers
+    have many times what most have, and a logarithm brings them near; but it draws a score or an age out of shape. So
+    log1p is taken where nothing is negative, a column is highly skewed, and the columns are more symmetric with it
+    than without: their mean absolute skewness is less. Skewness is the third standardised moment (g1 of Joanes and
+    Gill 1998); over 1 is called high (Bulmer 1979).
+    """
+    if not values.size or np.min(values) < 0:
+        return "identity"
+    as_is, logarithm = _skewness(values), _skewness(np.log1p(values))
+    skewed = np.max(as_is) > SKEWED and np.mean(np.abs(logarithm)) < np.mean(np.abs(as_is))
+    return "log1p" if skewed else "identity"
+
+
+def _skewness(values: Values) -> Values:
+    from_mean = values - np.mean(values, axis=0)
+    spread = np.std(values, axis=0)
+    return np.asarray(np.mean((from_mean / np.where(spread > 0, spread, 1.0)) ** 3, axis=0), dtype=np.float64)
+
+
+def shares(categorical: Mapping[str, Sequence[str | None]]) -> dict[str, tuple[LevelShare, ...]]:
+    """The commonest levels of each category among some customers, of equals the alphabetically first."""
+    found = {}
+    for name, words in categorical.items():
+        counted = Counter(word for word in words if word is not None)
+        known = counted.total()
+        order = sorted(counted, key=lambda word: (-counted[word], word))
+        found[name] = tuple(
+            LevelShare(level=word, customers=counted[word], share=round(counted[word] / known, 6))
+            for word in order[:MOST_SHARES]
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The chosen columns in the workspace, in the file's order: numbers where the file has them, else trimmed text."""
+
+    part: Part
+    count: int
+    fingerprint: SourceFile
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, opened: Opened, workspace: Workspace) -> "_Rows":
+        if len(opened.parts) > 1:
+            sheets = " and ".join(part.where for part in opened.parts)
+            raise UnreadableSource(f"{sheets} both have the columns that are asked for; leave one of them in the file.")
+        (part,) = opened.parts
+        # All that is not a number is made text once: to write that out anew in every query takes longer than to run it.
+        written = {field: part.table[field] for field in part.columns}
+        told = {field: one if one.type().is_numeric() else text(one) for field, one in written.items()}
+        table = workspace.backend.create_table(workspace.name("customers"), part.table.select(**told))
+        numbered = table.select(row=table.rowid(), **{field: table[field] for field in part.columns})
+        count = int(table.count().to_pyarrow().as_py())
+        left_out, note = csvfile.left_out(part, workspace, count)
+        file = SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=left_out)
+        stored = Part(part.where, numbered, part.columns, part.semicolons)
+        return cls(stored, count, file, (*opened.notes, *([note] if note else [])))
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column's values in one of two forms, and what is wrong with them.
+
+    `numeric` has NaN and `words` None for a gap. `missing` are the rows (from 0) without a value; `unreadable` those
+    with a value that a column of numbers cannot have, and that value.
+    """
+
+    name: str
+    numeric: Values | None
+    words: tuple[str | None, ...]
+    missing: tuple[int, ...]
+    unreadable: tuple[tuple[int, str], ...]
+    says: str
+
+
+def _table(rows: _Rows, deciding: int, described_by_name: bool) -> CustomerTable:
+    if rows.count < FEWEST_CUSTOMERS:
+        raise TooFewCustomers(
+            f"{rows.part.where} has {rows.count} customers, and segments of fewer than {FEWEST_CUSTOMERS} say nothing; "
+            "give more customers"
+        )
+    id_field, *fields = rows.part.columns
+    ids = _ids(rows.part, id_field)
+    found = [_column(rows.part, field, strict=index < deciding) for index, field in enumerate(fields)]
+    deciders, describers = found[:deciding], found[deciding:]
+    if faults := [fault for column in deciders for fault in _faults(column, rows.count)]:
+        raise UnreadableSource(f"{rows.part.where}: {' '.join(faults)}")
+    left_out = {column.name: reason for column in describers if (reason := _says_nothing(column))}
+    if left_out and described_by_name:
+        raise UnreadableSource(f"{rows.part.where}: {' '.join(left_out.values())} Do not describe by it.")
+    used = [*deciders, *(column for column in describers if column.name not in left_out)]
+    levels = {column.name: _levels(column) for column in deciders if column.numeric is None}
+    features = tuple(column.name for column in deciders)
+    try:
+        columns(features, levels)
+    except ValueError as error:
+        raise UnreadableSource(f"{rows.part.where}: {error}.") from error
+    return CustomerTable(
+        ids=ids,
+        numeric={column.name: column.numeric for column in used if column.numeric is not None},
+        categorical={column.name: column.words for column in used if column.numeric is None},
+        features=features,
+        levels=levels,
+        fingerprint=(rows.fingerprint,),
+        notes=(*rows.notes, *_notes(used, deciding, rows), *(f"Left out: {said}" for said in left_out.values())),
+    )
+
+
+def _ids(part: Part, field: str) -> tuple[str, ...]:
+    name, written = part.columns[field], _fetched(part.table.select("row", value=_text(part, field))).to_pylist()
+    if empty := [index for index, sent in enumerate(written) if sent is None]:
+        raise UnreadableSource(
+            f"{part.where}: '{name}' is empty for {_customers(len(empty))} ({_places(empty)}); "
+            "give every customer an id, or leave such rows out."
+        )
+    ids = []
+    for index, sent in enumerate(written):
+        try:
+            ids.append(customer_id(sent))
+        except ValueError as error:
+            raise UnreadableSource(f"{part.where}: '{name}' in row {index + 1:,}: {error}.") from error
+    if len(set(ids)) < len(ids):
+        raise UnreadableSource(f"{part.where}: {_repeated(name, ids)}")
+    return tuple(ids)
+
+
+def _repeated(name: str, ids: Sequence[str]) -> str:
+    again = next(one for one, count in Counter(ids).items() if count > 1)
+    rows = [index for index, one in enumerate(ids) if one == again]
+    return (
+        f"'{name}' names only {len(set(ids)):,} customers in {len(ids):,} rows: '{again}' is in {_places(rows)}. "
+        "A table of customers has one row for each; a table of purchases is read without --customers."
+    )
+
+
+def _column(part: Part, field: str, *, strict: bool) -> _Column:
+    """A column in the form most of its values have. Where `strict`, commas that contradict raise UnreadableSource."""
+    name, written = part.columns[field], _text(part, field)
+    reading = _reading(part, field, strict)
+    value = reading.value(part.table[field], written)
+    read = part.table.select("row", written=written, value=(value.abs() <= LARGEST).ifelse(value, ibis.null("float64")))
+    counted = read.aggregate(present=row.written.count(), numbers=row.value.count()).to_pyarrow().to_pylist()[0]
+    if not counted["present"] or counted["numbers"] < NUMERIC * counted["present"]:
+        words = tuple(_fetched(read.select("row", value="written")).to_pylist())
+        return _Column(name, None, words, tuple(index for index, word in enumerate(words) if word is None), (), "")
+    numeric = np.asarray(_fetched(read.select("row", "value")).to_numpy(zero_copy_only=False), dtype=np.float64)
+    gaps = read.filter(row.value.isnull()).order_by("row").to_pyarrow().to_pylist()
+    missing = tuple(one["row"] for one in gaps if one["written"] is None)
+    unreadable = tuple((one["row"], one["written"]) for one in gaps if one["written"] is not None)
+    return _Column(name, numeric, (), missing, unreadable, reading.says)
+
+
+def _reading(part: Part, field: str, strict: bool) -> FigureReading:
+    column = part.table[field]
+    if column.type().is_numeric() or not column.contains(",").any().to_pyarrow().as_py():
+        return PLAIN
+    try:
+        return figures.decide(part, field)
+    except UnreadableSource:
+        if strict:
+            raise
+        return PLAIN  # what describes may be words with commas in them
+
+
+def _text(part: Part, field: str) -> Any:
+    column = part.table[field]
+    return text(column) if column.type().is_numeric() else column
+
+
+def _fetched(table: Any) -> Any:
+    """The column `value` in the order of the rows, as one Arrow array."""
+    return table.order_by("row").to_pyarrow()["value"].combine_chunks()
+
+
+def _faults(column: _Column, count: int) -> list[str]:
+    """Why a column cannot decide, each a sentence with what to do."""
+    if column.missing:
+        return [
+            f"'{column.name}' decides the segment and has no value for {len(column.missing):,} of {count:,} customers "
+            f"({_places(column.missing)}). Fill it in, leave these customers out, or do not let the column decide."
+        ]
+    if column.unreadable:
+        shown = ", ".join(f"'{value}' in row {index + 1}" for index, value in column.unreadable[:SHOWN])
+        return [
+            f"'{column.name}' decides the segment and is no number between -1e12 and 1e12 for "
+            f"{_customers(len(column.unreadable))}: {shown}. Correct it, or leave these customers out."
+        ]
+    if column.numeric is not None:
+        few, most = np.quantile(column.numeric, ALL_BUT_FEW)
+        alike = f"'{column.name}' is {few:g} for all customers or all but a few, so it cannot decide; leave it out."
+        return [alike] if few == most else []
+    return _faults_of_words(column)
+
+
+def _faults_of_words(column: _Column) -> list[str]:
+    levels = _levels(column)
+    if len(levels) == 1:
+        return [f"'{column.name}' is '{levels[0]}' for all customers, so it cannot decide; leave it out."]
+    if len(levels) > MOST_LEVELS:
+        shown = ", ".join(f"'{level}'" for level in levels[-SHOWN:])
+        return [
+            f"'{column.name}' has {len(levels):,} different values that are not all numbers, such as {shown}. What "
+            f"decides holds numbers, or at most {MOST_LEVELS} different words: correct it, or put values together."
+        ]
+    spellings = Counter(level.casefold() for level in levels)
+    alike = [f"'{level}'" for level in levels if spellings[level.casefold()] > 1]
+    return [f"'{column.name}' has {' and '.join(alike)}, which look the same; write each one way."] if alike else []
+
+
+def _levels(column: _Column) -> tuple[str, ...]:
+    return tuple(sorted({word for word in column.words if word is not None}))
+
+
+def _says_nothing(column: _Column) -> str | None:
+    """Why a column describes no segment, in a sentence; None where it does."""
+    if column.numeric is not None:
+        return None
+    known = [word for word in column.words if word is not None]
+    different = len(set(known))
+    if not known:
+        return f"'{column.name}' has no values."
+    if different * ALIKE > len(known):
+        return f"'{column.name}' has {different:,} different values for {len(known):,} customers, as names or dates do."
+    return None
+
+
+def _notes(used: Sequence[_Column], deciding: int, rows: _Rows) -> list[str]:
+    ids, *_ = rows.part.columns.values()
+    decide, only_describe = (", ".join(f"'{one.name}'" for one in part) for part in (used[:deciding], used[deciding:]))
+    notes = [
+        f"{rows.part.where}: customers by '{ids}'; {decide} decide{'s' * (deciding == 1)} the segment; "
+        f"{only_describe or 'nothing'} only describes.",
+        *(column.says for column in used if column.says),
+    ]
+    for column in used[:deciding]:
+        if column.numeric is None:
+            counted = Counter(column.words)
+            rare = [f"'{level}' ({counted[level]})" for level in _levels(column) if counted[level] < RARE * rows.count]
+            if rare:
+                notes.append(
+                    f"'{column.name}' decides, and fewer than {RARE:.0%} of customers have {', '.join(rare)}: they lie "
+                    "far from all others and may become a segment; put rare values together."
+                )
+    for column in used[deciding:]:
+        if column.missing:
+            notes.append(f"'{column.name}' has no value for {_customers(len(column.missing))}.")
+        if column.unreadable:
+            index, value = column.unreadable[0]
+            notes.append(
+                f"'{column.name}' is no number for {_customers(len(column.unreadable))}, who count as having none; "
+                f"the first is '{value}' in row {index + 1}."
+            )
+    return notes
+
+
+def _customers(count: int) -> str:
+    return f"{count:,} customer{'s' * (count != 1)}"
+
+
+def _places(rows: Sequence[int]) -> str:
+    """`rows 3, 17 and 20`; counted from 1, under the header."""
+    told = [f"{index + 1:,}" for index in rows[:SHOWN]]
+    more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
+    return f"row{'s' * (len(rows) > 1)} {', '.join(told)}{more}"

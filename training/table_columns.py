@@ -1,0 +1,68 @@
+"""Which columns of a customer table are meant: by their names as the table writes them, or nearly so."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from training.errors import UnreadableSource
+
+_UNIT = re.compile(r"\s*(\([^()]*\)|\[[^\[\]]*\])\s*$")
+
+
+def label(name: str) -> str:
+    """A column's name without the unit in brackets at its end, as a person says it: `Annual Income (k$)` loses (k$)."""
+    return _UNIT.sub("", name) or name
+
+
+def match(wanted: str, names: Sequence[str], where: str) -> str:
+    """The one column that is meant. The first way of these that finds any decides.
+
+    The very name; the name but for case, spaces, `_`, `-` and `.`; the same without the unit in brackets at its end.
+    Part of a name is not enough: with the next export it could be part of two. Raises UnreadableSource where no
+    column is meant, or more than one.
+    """
+    ways: tuple[Callable[[str], str], ...] = (str, _reduced, lambda name: _reduced(label(name)))
+    for way in ways:
+        found = [name for name in names if name and way(name) == (wanted if way is str else _reduced(wanted))]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UnreadableSource(
+                f"{where}: '{wanted}' can be each of {_list(found)}. Rename them so that the names differ, "
+                "or give the name as it is written there."
+            )
+    raise UnreadableSource(f"{where} has no column called '{wanted}'; its columns are {_list(names)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What is asked of a table: the column of the id, those that decide, and those that describe (None: all others)."""
+
+    id: str
+    features: Sequence[str]
+    describe: Sequence[str] | None
+
+    def choose(self, names: Sequence[str], where: str) -> Mapping[str, str]:
+        """The column of each field: first the id's, then the deciding ones in their order, then the describing ones.
+
+        Fields are called by number, since what a table calls its columns may differ in case only. Raises
+        UnreadableSource.
+        """
+        if not self.features:
+            raise UnreadableSource("No column is to decide the segment; name one or more with --features.")
+        id_column = match(self.id, names, where)
+        deciding = [match(one, names, where) for one in self.features]
+        if twice := {one for one in deciding if deciding.count(one) > 1} | ({id_column} & set(deciding)):
+            raise UnreadableSource(f"{where}: {_list(sorted(twice))} is named twice among --id and --features.")
+        chosen = [id_column, *deciding]
+        others = [one for one in names if one] if self.describe is None else self.describe
+        chosen += [one for one in dict.fromkeys(match(one, names, where) for one in others) if one not in chosen]
+        return {f"c{index}": name for index, name in enumerate(chosen)}
+
+
+def _reduced(name: str) -> str:
+    return re.sub(r"[\s_.\-]+", "", name).casefold()
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names if name) or "none"
