@@ -1,0 +1,365 @@
+"""Which products a customer may be recommended, and why.
+
+What a customer buys again is judged by in how many orders they bought it and how many orders ago. What is new to them
+is judged by the products they have: each names up to NEIGHBOURS others by its weight in a linear model of all that
+customers hold (EASE, Steck 2019), and what was bought in later orders counts more.
+Both are turned into the chance that the next order has the product, by a logistic curve fitted to orders held out, in
+which what sold lately counts for more. The highest chances are recommended, nothing bought before among them unless
+people buy it again, and where they run out the products most bought in the segment.
+"""
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, model_validator
+
+from models.errors import UnknownSegment
+from models.evidence import Record
+
+Values = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+NEIGHBOURS = 20  # per product; more make the artifact larger and the lists hardly better
+REPEAT_SHARE = 0.1  # a repeat purchase good: this share of its buyers bought it in two or more orders
+ORDER_WEIGHT = 0.8  # an order counts this much of the next later one
+COUNT = 10
+
+Kind = Literal["repeat", "bought_together", "popular"]
+
+
+class Chances(Record):
+    """Logistic curves of the chance that the next order has a product; the last coefficient is the constant.
+
+    `repeat`: of log orders with it, log(1 + orders since), log orders in all, and how it sold lately.
+    `fresh`: of log affinity, and how it sold lately.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    repeat: tuple[float, float, float, float, float] = (1.0, -0.5, -0.3, 0.5, -2.0)
+    fresh: tuple[float, float, float] = (0.7, 0.5, -1.5)
+
+
+class SegmentProducts(Record):
+    """The same counts within a segment: `buyers` per product, `support` per product and neighbour."""
+
+    customers: int
+    buyers: tuple[int, ...]
+    support: tuple[tuple[int, ...], ...]
+
+
+class ProductAffinities(Record):
+    """What was mined, as stored in the artifact: p products in ascending order, columns of p entries.
+
+    `buyers` bought the product, `repeat_buyers` in two or more orders; `recent` counts its orders in the last weeks
+    before the end of the data. `neighbours[i]` are the indices of the products that `i` speaks for, best first, with
+    their `support` (customers who bought both) and `scores`. Confidence and lift follow from these counts.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    customers: int
+    products: tuple[str, ...]
+    descriptions: tuple[str | None, ...]
+    buyers: tuple[int, ...]
+    repeat_buyers: tuple[int, ...]
+    recent: tuple[int, ...]
+    neighbours: tuple[tuple[int, ...], ...]
+    support: tuple[tuple[int, ...], ...]
+    scores: tuple[tuple[float, ...], ...]
+    segments: dict[int, SegmentProducts]
+    chances: Chances = Chances()
+
+    @model_validator(mode="after")
+    def _shapes_agree(self) -> Self:
+        p = len(self.products)
+        columns: list[Sequence[object]] = [
+            self.descriptions, self.buyers, self.repeat_buyers, self.recent, self.neighbours, self.support, self.scores
+        ]  # fmt: skip
+        widths = [len(row) for row in self.neighbours]
+        pairs: list[Sequence[Sequence[object]]] = [self.support, self.scores]
+        for one in self.segments.values():
+            columns += [one.buyers, one.support]
+            pairs.append(one.support)
+        if any(len(column) != p for column in columns) or any([len(row) for row in rows] != widths for rows in pairs):
+            raise ValueError(f"the columns do not fit {p} products and their neighbours")
+        if list(self.products) != sorted(set(self.products)):
+            raise ValueError("the products are not in ascending order, each once")
+        if any(not 0 <= other < p for row in self.neighbours for other in row) or max(widths, default=0) > NEIGHBOURS:
+            raise ValueError(f"a neighbour is not one of the {p} products, or there are more than {NEIGHBOURS}")
+        if min(self.buyers, default=1) < 1 or any(min(row, default=1) < 1 for row in self.support):
+            raise ValueError("a product nobody bought, or a pair nobody bought, cannot be recommended")
+        if any(min(row, default=1.0) <= 0 for row in self.scores):
+            raise ValueError("a score is not positive")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A product a customer bought: in how many orders, and when last (seconds UTC)."""
+
+    orders: int
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What speaks for a product: `product`, which the customer bought, and how the two go together.
+
+    `support` customers bought both, `segment_support` of them in the customer's segment; `buyers` bought `product`.
+    `share` of all customers bought the recommended product. Confidence and lift as by Agrawal & Srikant (1994) and
+    Brin et al. (1997).
+    """
+
+    product: str
+    support: int
+    segment_support: int
+    buyers: int
+    share: float
+
+    @property
+    def confidence(self) -> float:
+        """The share of the buyers of `product` who bought the recommended one too."""
+        return self.support / self.buyers
+
+    @property
+    def lift(self) -> float:
+        """How many times as often they buy it as all customers do."""
+        return self.confidence / self.share
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendedProduct:
+    """A product to offer. `chance` is the estimated chance that the next order has it; None where it is popular only.
+
+    `orders` is in how many orders the customer bought it, 0 where it is new to them. `buyers` are customers of the
+    segment for what is popular there, of the whole shop else.
+    """
+
+    product: str
+    description: str | None
+    kind: Kind
+    chance: float | None
+    orders: int
+    buyers: int
+    pair: Pair | None = None
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        if self.kind == "repeat":
+            return f"bought before, in {self.orders} order{'s' if self.orders > 1 else ''}"
+        if self.pair is not None:
+            return f"bought with {self.pair.product} by {self.pair.support:,} customers"
+        return f"popular here: bought by {self.buyers:,} customers"
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """What a customer bought, as arrays of shape (m,): index of the product, orders with it, orders since.
+
+    `orders` is how many orders the customer made, as far as the products tell.
+    """
+
+    rows: Indices
+    times: Values
+    since: Values
+    orders: int
+
+
+class ProductAdvisor:
+    """Recommends products. Prepared once from what was mined, then asked for one customer after another."""
+
+    def __init__(self, affinities: ProductAffinities) -> None:
+        self.affinities = affinities
+        self._index = {product: index for index, product in enumerate(affinities.products)}
+        self._buyers = np.array(affinities.buyers, dtype=np.float64)
+        self._again = np.array(affinities.repeat_buyers, dtype=np.float64) >= REPEAT_SHARE * self._buyers
+        self._neighbours = _padded(affinities.neighbours).astype(np.intp)
+        self._scores = _padded(affinities.scores)
+        self._popular = {
+            segment_id: self._most_bought(np.array(one.buyers, dtype=np.float64), one.customers)
+            for segment_id, one in affinities.segments.items()
+        }
+        self._lately = _lately(np.array(affinities.recent, dtype=np.float64))
+
+    def as_sold(self, recent: Values) -> "ProductAdvisor":
+        """The same advisor at a moment when `recent` (shape (p,)) was sold in the last weeks."""
+        other = copy.copy(self)
+        other._lately = _lately(recent)
+        return other
+
+    def recommend(
+        self, bought: Mapping[str, Bought] | None, segment_id: int, count: int = COUNT, *, new_only: bool = False
+    ) -> list[RecommendedProduct]:
+        """At most `count` products, the most likely first; of equals the one whose code comes first.
+
+        Nothing bought before but what the customer bought in two orders or is a repeat purchase good, and with
+        `new_only` nothing bought before at all. Without purchases, what members of the segment buy more than others.
+        Raises UnknownSegment.
+        """
+        if segment_id not in self._popular:
+            known = ", ".join(str(one) for one in self._popular)
+            raise UnknownSegment(f"no products were mined for segment {segment_id}; there are segments {known}")
+        basket = self.basket(bought or {})
+        found: list[RecommendedProduct] = []
+        if len(basket.rows):
+            found = self._likely(basket, segment_id, count, new_only)
+        taken = {one.product for one in found} | set(bought or ())
+        products, descriptions = self.affinities.products, self.affinities.descriptions
+        for index, buyers in self._popular[segment_id]:
+            if len(found) >= count:
+                break
+            if products[index] not in taken:
+                found.append(RecommendedProduct(products[index], descriptions[index], "popular", None, 0, buyers))
+        return found[: max(count, 0)]
+
+    def basket(self, bought: Mapping[str, Bought]) -> Basket:
+        """The products known here. Each last purchase at another moment is taken for another order.
+
+        Nearly every order has some product the customer did not buy later, so that the moments count the orders.
+        """
+        known = [(self._index[product], one) for product, one in bought.items() if product in self._index]
+        moments = sorted({one.last_at for one in bought.values()}, reverse=True)
+        since = {at: float(place) for place, at in enumerate(moments)}
+        return Basket(
+            np.array([row for row, _ in known], dtype=np.intp),
+            np.array([one.orders for _, one in known], dtype=np.float64),
+            np.array([since[one.last_at] for _, one in known], dtype=np.float64),
+            max(len(moments), max((one.orders for one in bought.values()), default=1)),
+        )
+
+    def repeats(self, basket: Basket) -> tuple[Indices, Values]:
+        """What may be bought again: indices of r products, and what their chance is made of, shape (r, 4)."""
+        may = self._again[basket.rows] | (basket.times >= 2)
+        rows = basket.rows[may]
+        made_of = np.empty((len(rows), 4))
+        made_of[:, 0] = np.log(basket.times[may])
+        made_of[:, 1] = np.log1p(basket.since[may])
+        made_of[:, 2] = math.log(basket.orders)
+        made_of[:, 3] = self._lately[rows]
+        return rows, made_of
+
+    def affinity(self, basket: Basket) -> Values:
+        """How much what the customer bought speaks for each product, shape (p,); 0 for what they have."""
+        return self._affinity(basket, *self._spoken_for(basket))
+
+    def fresh(self, basket: Basket) -> tuple[Indices, Values]:
+        """What is new to the customer: indices of f products, and what their chance is made of, shape (f, 2)."""
+        return self._made_of(self.affinity(basket))
+
+    def _spoken_for(self, basket: Basket) -> tuple[Indices, Values]:
+        """The neighbours of all m products one after another, shape (m * NEIGHBOURS,), and each one's weight."""
+        speaks = self._scores[basket.rows] * (ORDER_WEIGHT**basket.since)[:, None]
+        return self._neighbours[basket.rows].ravel(), speaks.ravel()
+
+    def _affinity(self, basket: Basket, others: Indices, speaks: Values) -> Values:
+        affinity = np.bincount(others, speaks, len(self._lately)).astype(np.float64, copy=False)
+        affinity[basket.rows] = 0.0
+        return affinity
+
+    def _made_of(self, affinity: Values) -> tuple[Indices, Values]:
+        rows = affinity.nonzero()[0]
+        made_of = np.empty((len(rows), 2))
+        made_of[:, 0] = np.log(affinity[rows])
+        made_of[:, 1] = self._lately[rows]
+        return rows, made_of
+
+    def _likely(self, basket: Basket, segment_id: int, count: int, new_only: bool) -> list[RecommendedProduct]:
+        others, speaks = self._spoken_for(basket)
+        rows, made_of = self._made_of(self._affinity(basket, others, speaks))
+        scored = _scored(made_of, self.affinities.chances.fresh)
+        fresh = len(rows)
+        if not new_only:
+            again, made_of = self.repeats(basket)
+            rows = np.concatenate((rows, again))
+            scored = np.concatenate((scored, _scored(made_of, self.affinities.chances.repeat)))
+        best = _best(rows, scored, count)
+        strongest = self._strongest(rows[best[best < fresh]], others, speaks)
+        bought, times = basket.rows.tolist(), basket.times.tolist()
+        mined, found = self.affinities, []
+        for row, score in zip(rows[best].tolist(), scored[best].tolist(), strict=True):
+            place = strongest.get(row)
+            pair = None
+            if place is not None:
+                pair = self._pair(bought[place // NEIGHBOURS], row, place % NEIGHBOURS, segment_id)
+            found.append(
+                RecommendedProduct(
+                    mined.products[row],
+                    mined.descriptions[row],
+                    "bought_together" if pair else "repeat",
+                    1 / (1 + math.exp(-score)),
+                    0 if pair else int(times[bought.index(row)]),
+                    mined.buyers[row],
+                    pair,
+                )
+            )
+        return found
+
+    def _strongest(self, rows: Indices, others: Indices, speaks: Values) -> dict[int, int]:
+        """For each of `rows` the place in `others` that speaks most for it; of equals the first."""
+        if not len(rows):
+            return {}
+        wanted = np.zeros(len(self._lately), dtype=bool)
+        wanted[rows] = True
+        places = wanted[others].nonzero()[0]
+        # backwards, and ascending in weight: the last written stays
+        places = places[::-1]
+        places = places[speaks[places].argsort(kind="stable")]
+        return dict(zip(others[places].tolist(), places.tolist(), strict=True))
+
+    def _pair(self, bought: int, row: int, place: int, segment_id: int) -> Pair:
+        mined = self.affinities
+        return Pair(
+            mined.products[bought],
+            mined.support[bought][place],
+            mined.segments[segment_id].support[bought][place],
+            mined.buyers[bought],
+            mined.buyers[row] / mined.customers,
+        )
+
+    def _most_bought(self, buyers: Values, customers: int) -> list[tuple[int, int]]:
+        """What members buy more than others (lift over 1) by number of buyers, then the rest of the shop's products.
+
+        Each product's index with the buyers to name: the members', or where the segment has none the shop's.
+        """
+        total = self.affinities.customers
+        typical = buyers * total <= self._buyers * customers
+        order = np.lexsort((np.arange(len(buyers)), -self._buyers, -buyers, typical))
+        return [(row, int(buyers[row] or self._buyers[row])) for row in order.tolist()]
+
+
+def _padded(rows: Sequence[Sequence[float]]) -> Values:
+    """Rows of different lengths as one array of NEIGHBOURS columns, with zeros behind."""
+    padded = np.zeros((len(rows), NEIGHBOURS))
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = row
+    return padded
+
+
+def _lately(recent: Values) -> Values:
+    """How each product sold lately against the average product, as a logarithm."""
+    return np.log((recent + 1) / (np.mean(recent) + 1)) if len(recent) else recent
+
+
+def _scored(made_of: Values, coefficients: Sequence[float]) -> Values:
+    """Log odds. Rounded, so that a last bit does not decide which of two equals comes first."""
+    weights = np.array(coefficients)
+    scored: Values = made_of @ weights[:-1] + weights[-1]
+    return scored.round(9)
+
+
+def _best(rows: Indices, scored: Values, count: int) -> Indices:
+    """Positions of the `count` highest scores, of equal scores those with the lowest row."""
+    if 0 < count < len(scored):
+        threshold = np.partition(scored, len(scored) - count)[len(scored) - count]
+        candidates = np.flatnonzero(scored >= threshold)
+    else:
+        candidates = np.arange(len(scored))
+    order = np.lexsort((rows[candidates], -scored[candidates]))
+    return candidates[order[: max(count, 0)]]
