@@ -63,6 +63,8 @@ FROM base AS training
 LABEL org.opencontainers.image.description="Trains segmentation models on purchase histories."
 COPY --from=training-builder /venv /venv
 COPY --from=training-code /app /app
+# The report's charts want a folder for their font cache, and there is no home.
+ENV MPLCONFIGDIR=/tmp/matplotlib
 ENTRYPOINT ["python", "-m", "training"]
 CMD ["--help"]
 

@@ -20,14 +20,16 @@ from models.errors import ArtifactRefused
 from models.manifest import VERSION_PATTERN, FileRecord, Manifest, version_of
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-PIPELINE, SCORER, SEGMENTS, PLAYBOOKS, REFERENCE = (
+PIPELINE, SCORER, SEGMENTS, PLAYBOOKS, REFERENCE, PRODUCTS, MAP = (
     "pipeline.joblib",
     "scorer.json",
     "segments.json",
     "playbooks.json",
     "reference.json",
+    "products.json",
+    "map.json",
 )
-FILES = (PIPELINE, SCORER, SEGMENTS, PLAYBOOKS, REFERENCE)
+FILES = (PIPELINE, SCORER, SEGMENTS, PLAYBOOKS, REFERENCE, PRODUCTS, MAP)
 LARGEST_FILE = 64 * 1024 * 1024  # a scorer, profiles and a pipeline are far smaller; more is not ours
 
 

@@ -63,6 +63,19 @@ def expand_many(
     )
 
 
+def collapse(columns: Sequence[Column], levels: Levels, values: Sequence[float]) -> dict[str, float | str]:
+    """One customer's features again from the numbers that `expand` made of them."""
+    features: dict[str, float | str] = {}
+    for (_, feature, level), value in zip(columns, values, strict=True):
+        if level is None:
+            features[feature] = value
+        elif value:
+            features[feature] = level
+        else:  # of two levels only the first has a column
+            features.setdefault(feature, levels[feature][-1])
+    return features
+
+
 def _of(feature: str, levels: Sequence[str] | None) -> list[Column]:
     if levels is None:
         return [Column(feature, feature)]

@@ -1,6 +1,6 @@
 """The records of how a model came to be: what the data held, what was left out, which candidates were compared."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
 class Record(BaseModel):
@@ -54,32 +54,131 @@ class CleaningReport(Record):
     revenue: float
 
 
-class Candidate(Record):
-    """A number of segments that was tried. All figures from the same sample and seed."""
+class Estimate(Record):
+    """A measured figure and the 95 % interval it lies in, by bootstrap over customers (Efron 1979)."""
 
+    value: float
+    low: float
+    high: float
+
+
+class Score(Record):
+    """What a way of segmenting tells of the days after a cut-off, each customer judged by other customers.
+
+    `auc` is of buying again (0.5 is chance), `r_squared` of log revenue (0 is chance), `kendall` the rank correlation
+    of the segments' order by revenue before with that after; None where it is not segments.
+    """
+
+    method: str
+    segments: int | None
+    auc: Estimate
+    r_squared: Estimate
+    kendall: float | None = None
+
+
+class Backtest(Record):
+    """Everything fitted on what was known at `cut_off`, and judged by the `horizon` days after it.
+
+    `model` is the chosen way of segmenting, `baseline` the quintile groups of marketing tools, `limit` boosted trees on
+    all features, which nobody could act on: about as much as these features can tell.
+    """
+
+    cut_off: AwareDatetime
+    horizon: int
+    customers: int
+    bought_share: float
+    model: Score
+    baseline: Score
+    limit: Score
+    beyond_chance: bool
+    says: str
+
+
+class Candidate(Record):
+    """A way of making segments that was tried. None where history is too short to measure it."""
+
+    name: str
+    features: tuple[str, ...]
+    transform: str
+    algorithm: str
     k: int
+    auc: float | None
+    r_squared: float | None
+    kendall: float | None
     stability: float
     silhouette: float
     davies_bouldin: float
     smallest_share: float
-    inertia: float
     excluded: str | None
 
 
 class Selection(Record):
-    """All candidates, the rule that chose among them, and the reason in words."""
+    """All candidates, the rule that chose among them, and the reason in words; `chosen` indexes `candidates`.
+
+    `compared` are other algorithms at the chosen number of segments, to be looked at; they are not chosen from.
+    """
 
     rule: str
     reason: str
     chosen: int
     candidates: tuple[Candidate, ...]
+    compared: tuple[Candidate, ...]
+
+    @property
+    def winner(self) -> Candidate:
+        return self.candidates[self.chosen]
+
+
+class StabilityRecord(Record):
+    """How far the segments stay themselves: over `refits` on bootstrap resamples of the customers.
+
+    `ari` is the mean adjusted Rand index (Hubert and Arabie 1985), `jaccard` by segment id the mean overlap with the
+    same segment of a refit (Hennig 2007; under 0.6 a segment is hardly there, and is among the `weak`). `halves` is
+    the share of customers whom two fits on two halves of the customers place alike.
+    """
+
+    refits: int
+    ari: Estimate
+    jaccard: dict[int, float]
+    weak: tuple[int, ...]
+    halves: float | None
+
+
+class CalibrationBin(Record):
+    """Customers of about one confidence: the mean of what was said, and the share kept in refits not learned from."""
+
+    said: float
+    kept: float
+    customers: int
+
+
+class Evidence(Record):
+    """What speaks for the segments and what could not be shown.
+
+    `warnings` are about thin data, `unproved` say what the history is too short for.
+    """
+
+    backtests: tuple[Backtest, ...]
+    stability: StabilityRecord
+    calibration: tuple[CalibrationBin, ...]
+    warnings: tuple[str, ...]
+    unproved: tuple[str, ...]
+
+    @property
+    def beyond_chance(self) -> bool | None:
+        """Whether the segments behaved differently later; None where that could not be tried."""
+        return all(one.beyond_chance for one in self.backtests) if self.backtests else None
 
 
 class FeatureRecord(Record):
-    """What a feature means; `clusters` tells whether it decides the segment or only describes it."""
+    """What a feature means; `clusters` tells whether it decides the segment or only describes it.
+
+    A feature in words has its `levels`; it is then numbers as `models.category` makes them.
+    """
 
     name: str
     unit: str
     formula: str
     one_order: str
     clusters: bool
+    levels: tuple[str, ...] | None = None

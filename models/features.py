@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ class Feature:
 
     `says` is filled with the customer's value, `unit` stands in tables, `one_order` is the value for a customer
     with a single order. `low` is the least value that can be, `up` whether more of it is better for the shop.
+    `grows` is when every day on which nothing is bought adds a day to it.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Feature:
     compute: Formula
     up: bool = True
     high: float = LARGEST
+    grows: Literal["never", "always", "while one order"] = "never"
 
 
 def _recency(of: Summaries, as_of: float) -> Values:
@@ -54,7 +57,7 @@ def _return_rate(of: Summaries, as_of: float) -> Values:
 FEATURES: tuple[Feature, ...] = (
     Feature(
         "recency", "days", "as_of - last purchase", "days since that order",
-        "last bought {} ago", 0.0, _recency, up=False,
+        "last bought {} ago", 0.0, _recency, up=False, grows="always",
     ),
     Feature(
         "frequency", "orders", "distinct invoices with a purchase that was kept", "1",
@@ -86,12 +89,12 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "tenure", "days", "as_of - first purchase", "days since that order; equal to recency",
-        "first bought {} ago", 0.0, _tenure,
+        "first bought {} ago", 0.0, _tenure, grows="always",
     ),
     Feature(
         "mean_gap", "days between orders", "(last - first purchase) / (orders - 1)",
         "days since that order: no second order has come in that time",
-        "waits {} on average", 0.0, _mean_gap, up=False,
+        "waits {} on average", 0.0, _mean_gap, up=False, grows="while one order",
     ),
     Feature(
         "return_rate", "share of value", "value returned / value bought, at most 1", "share of that order returned",

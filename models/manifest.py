@@ -7,8 +7,12 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from models.evidence import CleaningReport, FeatureRecord, Record, Selection, SourceFile
-from models.segment import Spread
+from models.driver import Ranking
+from models.evidence import CleaningReport, Evidence, FeatureRecord, Record, Selection, SourceFile
+from models.hit_rate import RecommendationRecord
+from models.movement import Movements
+from models.rule import Rules
+from models.spread import Spread
 
 VERSION_PATTERN = re.compile(r"[0-9]{8}-[0-9a-f]{16}")
 
@@ -21,9 +25,15 @@ class FileRecord(Record):
 
 
 class Manifest(Record):
-    """Stored as `manifest.json`; the artifact's version is its date and the digest of these bytes."""
+    """Stored as `manifest.json`; the artifact's version is its date and the digest of these bytes.
 
-    format: Literal[1] = 1
+    `source` says whether customers were described by their transactions or came as a table, one row each; a table has
+    no `cleaning` and no dates. `drivers` rank the features, `rules` say the segments in short, `recommendations` how
+    good the products are, `movements` who moved since the model before.
+    """
+
+    format: Literal[2] = 2
+    source: Literal["transactions", "customers"]
     as_of: AwareDatetime
     customers: int
     features: tuple[FeatureRecord, ...]
@@ -32,11 +42,16 @@ class Manifest(Record):
     seed: int
     parameters: dict[str, str | int | float | bool | None]
     data: tuple[SourceFile, ...]
-    data_first: AwareDatetime
-    data_last: AwareDatetime
+    data_first: AwareDatetime | None
+    data_last: AwareDatetime | None
     notes: tuple[str, ...]
-    cleaning: CleaningReport
+    cleaning: CleaningReport | None
     selection: Selection
+    evidence: Evidence
+    drivers: tuple[Ranking, ...]
+    rules: Rules | None
+    recommendations: RecommendationRecord | None
+    movements: Movements | None
     previous: str | None
     libraries: dict[str, str]
     files: dict[str, FileRecord]

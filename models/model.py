@@ -1,10 +1,14 @@
 """A loaded segmentation model: arrays, segments and playbooks. No pickle is touched to make one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from models.artifact import PLAYBOOKS, REFERENCE, SCORER, SEGMENTS, Artifact
+from models.affinity import ProductAffinities
+from models.artifact import PLAYBOOKS, PRODUCTS, REFERENCE, SCORER, SEGMENTS, Artifact
+from models.category import Column, columns
 from models.errors import ArtifactRefused, UnknownSegment
 from models.manifest import Manifest
 from models.playbook import DEFAULT, Playbook, Playbooks, playbook_for
@@ -23,11 +27,18 @@ class Reference(BaseModel):
 
 _SEGMENTS: TypeAdapter[tuple[Segment, ...]] = TypeAdapter(tuple[Segment, ...])
 _PLAYBOOKS: TypeAdapter[dict[str, Playbook]] = TypeAdapter(dict[str, Playbook])
+_PRODUCTS: TypeAdapter[ProductAffinities | None] = TypeAdapter(ProductAffinities | None)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class SegmentationModel:
-    """Everything that answers need. `segments` are in the order of the scorer's centres."""
+    """Everything that answers need. `segments` are in the order of the scorer's centres.
+
+    `affinities` say what goes with what; None where the data names no products. `columns` say what the scorer's
+    numbers are of, where customers came as a table; there are none where they were described by transactions.
+    """
 
     version: str
     digest: str
@@ -36,26 +47,31 @@ class SegmentationModel:
     segments: tuple[Segment, ...]
     playbooks: Playbooks
     reference: Reference
+    affinities: ProductAffinities | None = None
+    columns: tuple[Column, ...] = ()
 
     @classmethod
     def of(cls, artifact: Artifact) -> "SegmentationModel":
         """The model in a checked artifact. Raises ArtifactRefused where its files do not fit together."""
-        try:
-            arrays = ScorerArrays.model_validate_json(artifact.files[SCORER])
-            segments = _SEGMENTS.validate_json(artifact.files[SEGMENTS])
-            playbooks = _PLAYBOOKS.validate_json(artifact.files[PLAYBOOKS])
-            reference = Reference.model_validate_json(artifact.files[REFERENCE])
-        except ValidationError as error:
-            raise ArtifactRefused(f"model {artifact.version}: {error.title}: {error.errors()[0]['msg']}") from error
+        arrays = _read(artifact, SCORER, ScorerArrays.model_validate_json)
+        segments = _read(artifact, SEGMENTS, _SEGMENTS.validate_json)
+        playbooks = _read(artifact, PLAYBOOKS, _PLAYBOOKS.validate_json)
+        reference = _read(artifact, REFERENCE, Reference.model_validate_json)
+        affinities = _read(artifact, PRODUCTS, _PRODUCTS.validate_json)
         by_id = {segment.id: segment for segment in segments}
         if set(by_id) != set(arrays.segment_ids) or len(segments) != len(arrays.segment_ids):
             raise ArtifactRefused(f"model {artifact.version}: its segments and its centres are not the same")
         if any(feature not in artifact.manifest.base for feature in arrays.features):
             raise ArtifactRefused(f"model {artifact.version}: a feature of the scorer is not in the manifest")
+        of_table = _columns(artifact)
+        if of_table and tuple(column.name for column in of_table) != arrays.features:
+            raise ArtifactRefused(f"model {artifact.version}: its features do not make the scorer's columns")
         if any(set(arrays.features) - set(segment.features) for segment in segments):
             raise ArtifactRefused(f"model {artifact.version}: a feature of the scorer is not in its segments' profiles")
         if DEFAULT not in playbooks:
             raise ArtifactRefused(f"model {artifact.version}: its playbooks have no entry {DEFAULT!r}")
+        if affinities is not None and set(affinities.segments) != set(by_id):
+            raise ArtifactRefused(f"model {artifact.version}: {PRODUCTS} is of other segments; train the model again")
         return cls(
             version=artifact.version,
             digest=artifact.digest,
@@ -64,12 +80,26 @@ class SegmentationModel:
             segments=tuple(by_id[segment_id] for segment_id in arrays.segment_ids),
             playbooks=playbooks,
             reference=reference,
+            affinities=affinities,
+            columns=of_table,
         )
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The features that decide the segment, in the scorer's order."""
+        """What decides the segment, in the scorer's order: a feature in words is there as columns of 0 and 1."""
         return self.scorer.features
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """The features that decide the segment, as customers have them: one in words is there once."""
+        if not self.columns:
+            return self.features
+        return tuple(dict.fromkeys(column.feature for column in self.columns))
+
+    @property
+    def levels(self) -> dict[str, tuple[str, ...]]:
+        """The levels of the deciding features that are in words."""
+        return {one.name: one.levels for one in self.manifest.features if one.clusters and one.levels}
 
     @property
     def described_by(self) -> tuple[str, ...]:
@@ -81,9 +111,31 @@ class SegmentationModel:
         for segment in self.segments:
             if segment.id == segment_id:
                 return segment
-        known = ", ".join(str(segment.id) for segment in self.segments)
+        known = ", ".join(str(one) for one in sorted(segment.id for segment in self.segments))
         raise UnknownSegment(f"model {self.version} has no segment {segment_id}; its segments are {known}")
 
     def playbook(self, segment: Segment) -> Playbook:
         """What to do about a segment."""
         return playbook_for(self.playbooks, segment.name)
+
+
+def _columns(artifact: Artifact) -> tuple[Column, ...]:
+    if artifact.manifest.source == "transactions":
+        return ()
+    deciding = [one for one in artifact.manifest.features if one.clusters]
+    try:
+        return columns([one.name for one in deciding], {one.name: one.levels for one in deciding if one.levels})
+    except ValueError as error:
+        raise ArtifactRefused(f"model {artifact.version}: {error}; train the model again") from error
+
+
+def _read(artifact: Artifact, name: str, read: Callable[[bytes], T]) -> T:
+    """What a file of the artifact holds; what is wrong with it is told with its place in the file."""
+    try:
+        return read(artifact.files[name])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ArtifactRefused(
+            f"model {artifact.version}: {name}: {f'{where}: ' if where else ''}{first['msg']}; train the model again"
+        ) from error

@@ -4,6 +4,7 @@ It must equal `pipeline.predict`; `models.proof` checks that before a version is
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,11 +20,50 @@ TRANSFORMS: Mapping[str, tuple[Callable[[float], float], Callable[[Values], Valu
 }
 
 
+class Axis(BaseModel):
+    """One direction that customers are placed along: a quadratic form of their d scaled features z.
+
+    The place is the sum over features f of z_f (linear_f + Σ_g products_fg z_g); `products` is symmetric, d × d. Each
+    summand is that feature's part of the place; a product of two features counts half for each. `middles` has the d
+    parts of each of the k centres, adding up to it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    linear: tuple[float, ...]
+    products: tuple[tuple[float, ...], ...]
+    middles: tuple[tuple[float, ...], ...]
+
+
+class Membership(BaseModel):
+    """How sure a place is: `kept` of the customers at `distance` from the border to the next segment stay where they
+    are in a refit on a bootstrap resample, between the given distances in proportion. Of those who leave, the share
+    `to_runner_up` goes to the next segment.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    distance: tuple[float, ...]
+    kept: tuple[float, ...]
+    to_runner_up: float
+
+    @model_validator(mode="after")
+    def _is_a_curve(self) -> "Membership":
+        if len(self.distance) != len(self.kept) or not self.kept:
+            raise ValueError("a membership curve needs as many shares as distances")
+        if any(one >= other for one, other in zip(self.distance, self.distance[1:], strict=False)):
+            raise ValueError("the distances of a membership curve must grow")
+        if not all(0.0 <= share <= 1.0 for share in (*self.kept, self.to_runner_up)):
+            raise ValueError("a share of a membership curve is not between 0 and 1")
+        return self
+
+
 class ScorerArrays(BaseModel):
     """What a scorer is made of, as stored in the artifact: d features, k segments.
 
-    `lower`, `upper`, `mean`, `scale` have d entries; `centres` is k × d in the scaled space; `segment_ids` has
-    the id of each centre's segment. A value is clipped to [lower, upper], transformed, less the mean, over the scale.
+    `lower`, `upper`, `mean`, `scale` have d entries. A value is clipped to [lower, upper], transformed, less the mean,
+    over the scale. `centres` is k × d in that scaled space or, with an `axis`, k × 1 along it; `segment_ids` has the
+    id of each centre's segment.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -34,17 +74,26 @@ class ScorerArrays(BaseModel):
     upper: tuple[float, ...]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
+    axis: Axis | None = None
     centres: tuple[tuple[float, ...], ...]
     segment_ids: tuple[int, ...]
+    membership: Membership
 
     @model_validator(mode="after")
     def _shapes_agree(self) -> "ScorerArrays":
         d, k = len(self.features), len(self.centres)
-        per_feature = (self.lower, self.upper, self.mean, self.scale, *self.centres)
-        if d == 0 or k < 2 or any(len(row) != d for row in per_feature):
+        wide: tuple[tuple[float, ...], ...] = (self.lower, self.upper, self.mean, self.scale)
+        if self.axis is not None:
+            wide = (*wide, self.axis.linear, *self.axis.products, *self.axis.middles)
+            if len(self.axis.products) != d or len(self.axis.middles) != k:
+                raise ValueError(f"the axis does not fit {d} features and {k} centres")
+        across = d if self.axis is None else 1
+        if d == 0 or k < 2 or any(len(row) != d for row in wide) or any(len(row) != across for row in self.centres):
             raise ValueError(f"the arrays do not fit {d} features and {k} centres")
         if len(set(self.segment_ids)) != k:
             raise ValueError(f"{k} centres need {k} different segment ids")
+        if len(set(self.centres)) != k:
+            raise ValueError("two centres are the same")
         if self.transform not in TRANSFORMS:
             raise ValueError(f"the transform {self.transform!r} is not one of {', '.join(TRANSFORMS)}")
         if min(self.scale) <= 0 or any(low > high for low, high in zip(self.lower, self.upper, strict=True)):
@@ -54,7 +103,7 @@ class ScorerArrays(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where one customer lies: indices of the nearest and second nearest centre, and how clearly.
+    """Where one customer lies: indices of the nearest and second nearest centre, and how surely.
 
     `contributions[f]` is by how much feature f makes the nearest centre nearer than the second, in squared
     scaled distance; they add up to `margin`, the difference of the two squared distances.
@@ -72,21 +121,16 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Placements:
-    """The same for n customers; every array has shape (n,), `contributions` (n, d)."""
+    """The same for n customers; every array has shape (n,), `contributions` (n, d).
+
+    `border` is the distance to the plane halfway between the two nearest centres.
+    """
 
     nearest: NDArray[np.intp]
     second: NDArray[np.intp]
+    border: Values
     confidence: Values
     contributions: Values
-
-
-def confidence(nearest: float, second: float) -> float:
-    """How clearly a customer belongs, from the distances to the two nearest centres: second / (nearest + second).
-
-    0.5 on the border between two segments, 1 on the centre; 0.8 means four times nearer to this centre than to
-    the next.
-    """
-    return second / (nearest + second) if second else 0.5
 
 
 @dataclass(frozen=True)
@@ -100,18 +144,21 @@ class Scorer:
     _mean: Values = field(init=False, repr=False)
     _scale: Values = field(init=False, repr=False)
     _centres: Values = field(init=False, repr=False)
+    _apart: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         arrays = self.arrays
         one, many = TRANSFORMS[arrays.transform]
-        bounds = tuple(zip(arrays.lower, arrays.upper, arrays.mean, arrays.scale, strict=True))
+        centres = np.array(arrays.centres)
+        apart = np.sqrt(np.square(centres[:, None, :] - centres[None, :, :]).sum(axis=2))
         for name, value in (
             ("_one", one),
             ("_many", many),
-            ("_bounds", bounds),
+            ("_bounds", tuple(zip(arrays.lower, arrays.upper, arrays.mean, arrays.scale, strict=True))),
             ("_mean", np.array(arrays.mean)),
             ("_scale", np.array(arrays.scale)),
-            ("_centres", np.array(arrays.centres)),
+            ("_centres", centres),
+            ("_apart", tuple(tuple(row) for row in apart.tolist())),
         ):
             object.__setattr__(self, name, value)
 
@@ -122,10 +169,13 @@ class Scorer:
     def place(self, values: Sequence[float]) -> Placement:
         """One customer, in plain arithmetic: a few microseconds, where array calls would cost ten times that."""
         transform = self._one
-        point = [
+        scaled = [
             (transform(low if value < low else high if value > high else value) - mean) / scale
             for value, (low, high, mean, scale) in zip(values, self._bounds, strict=True)
         ]
+        axis = self.arrays.axis
+        parts = scaled if axis is None else _parts(scaled, axis)
+        point = parts if axis is None else [sum(parts)]
         best = second = -1
         best_square = second_square = math.inf
         for index, centre in enumerate(self.arrays.centres):
@@ -137,30 +187,71 @@ class Scorer:
                 best, best_square = index, square
             elif square < second_square:
                 second, second_square = index, square
-        near, far = self.arrays.centres[best], self.arrays.centres[second]
-        contributions = tuple(
-            (at - b) * (at - b) - (at - a) * (at - a) for at, a, b in zip(point, near, far, strict=True)
-        )
-        return Placement(best, second, confidence(math.sqrt(best_square), math.sqrt(second_square)), contributions)
+        border = (second_square - best_square) / (2.0 * self._apart[best][second])
+        return Placement(best, second, self._confidence(border), self._contributions(parts, best, second))
 
     def scaled(self, values: Values) -> Values:
-        """The (n, d) values in the space the centres live in."""
+        """The (n, d) values clipped, transformed and scaled."""
         clipped = np.clip(values, self.arrays.lower, self.arrays.upper)
         return (self._many(clipped) - self._mean) / self._scale
 
+    def points(self, values: Values) -> Values:
+        """The (n, d) values in the space the centres live in: (n, d) or, along an axis, (n, 1)."""
+        scaled = self.scaled(values)
+        return scaled if self.arrays.axis is None else parts_along(scaled, self.arrays.axis).sum(axis=1, keepdims=True)
+
     def place_many(self, values: Values) -> Placements:
         """n customers at once; `values` has shape (n, d)."""
-        points = self.scaled(np.asarray(values, dtype=np.float64).reshape(-1, len(self.features)))
+        axis = self.arrays.axis
+        scaled = self.scaled(np.asarray(values, dtype=np.float64).reshape(-1, len(self.features)))
+        parts = scaled if axis is None else parts_along(scaled, axis)
+        points = parts if axis is None else parts.sum(axis=1, keepdims=True)
         squares = np.empty((len(points), len(self._centres)))
         for index, centre in enumerate(self._centres):  # k is small; an (n, k, d) array is not
             squares[:, index] = np.square(points - centre).sum(axis=1)
         rows = np.arange(len(points))
         nearest = squares.argmin(axis=1)
-        best = np.sqrt(squares[rows, nearest])
+        best = squares[rows, nearest]
         squares[rows, nearest] = np.inf
         second = squares.argmin(axis=1)
-        beyond = np.sqrt(squares[rows, second])
-        total = best + beyond
-        sure = np.divide(beyond, total, out=np.full(len(points), 0.5), where=total > 0)
-        contributions = np.square(points - self._centres[second]) - np.square(points - self._centres[nearest])
-        return Placements(nearest, second, sure, contributions)
+        border = (squares[rows, second] - best) / (2.0 * np.array(self._apart)[nearest, second])
+        curve = self.arrays.membership
+        sure = np.interp(border, curve.distance, curve.kept)
+        middles = self._centres if axis is None else np.array(axis.middles)
+        steps = 2.0 * (self._centres[nearest] - self._centres[second])
+        contributions = steps * (parts - (middles[nearest] + middles[second]) / 2.0)
+        return Placements(nearest, second, border, sure, contributions)
+
+    def _confidence(self, border: float) -> float:
+        curve = self.arrays.membership
+        after = bisect_right(curve.distance, border)
+        if after == 0:
+            return curve.kept[0]
+        if after == len(curve.distance):
+            return curve.kept[-1]
+        left, right = curve.distance[after - 1], curve.distance[after]
+        low, high = curve.kept[after - 1], curve.kept[after]
+        return low + (high - low) * (border - left) / (right - left)
+
+    def _contributions(self, parts: Sequence[float], best: int, second: int) -> tuple[float, ...]:
+        near, far = self.arrays.centres[best], self.arrays.centres[second]
+        if self.arrays.axis is None:
+            return tuple((at - b) * (at - b) - (at - a) * (at - a) for at, a, b in zip(parts, near, far, strict=True))
+        step = 2.0 * (near[0] - far[0])
+        middles = self.arrays.axis.middles
+        return tuple(
+            step * (part - (a + b) / 2.0) for part, a, b in zip(parts, middles[best], middles[second], strict=True)
+        )
+
+
+def parts_along(scaled: Values, axis: Axis) -> Values:
+    """Each feature's part of n customers' place along the axis: (n, d), adding up to the place."""
+    parts: Values = scaled * (np.array(axis.linear) + scaled @ np.array(axis.products))
+    return parts
+
+
+def _parts(scaled: Sequence[float], axis: Axis) -> list[float]:
+    return [
+        at * (linear + sum([weight * other for weight, other in zip(weights, scaled, strict=True)]))
+        for at, linear, weights in zip(scaled, axis.linear, axis.products, strict=True)
+    ]

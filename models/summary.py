@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from models.affinity import Bought
 from models.cleaning import RULE, can_be_duplicate, kind, non_products
 from models.line import Line
 
@@ -69,11 +70,12 @@ class Summaries:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A customer's lines after cleaning: the summary (None where no order is left) and what was left out."""
+    """A customer's lines after cleaning: the summary (None where no order is left), what was left out, and by product
+    what was bought and kept."""
 
     summary: Summary | None
     ignored: Mapping[str, int]
-    bought_products: frozenset[str]
+    bought: Mapping[str, Bought]
 
 
 def fold(lines: Iterable[Line], as_of: float) -> Folded:
@@ -99,8 +101,8 @@ def fold(lines: Iterable[Line], as_of: float) -> Folded:
     bought = _sum(line.quantity * line.price for line in purchases)
     # some shops write a cancellation with its quantity positive: the invoice says that it came back
     returned = _sum(abs(line.quantity) * line.price for line in returns)
-    products = frozenset(line.product for line in kept if line.product is not None)
-    return Folded(_summary(kept, bought, returned, products) if kept else None, ignored, products)
+    products = _by_product(kept)
+    return Folded(_summary(kept, bought, returned, len(products)) if kept else None, ignored, products)
 
 
 def without_cancelled(purchases: Sequence[Line], returns: Sequence[Line]) -> list[Line]:
@@ -139,13 +141,29 @@ def _sum(values: Iterable[float]) -> float:
     return round(math.fsum(values), DECIMALS)
 
 
-def _summary(kept: Sequence[Line], bought: float, returned: float, products: frozenset[str]) -> Summary:
+def _by_product(kept: Sequence[Line]) -> dict[str, Bought]:
+    """In how many orders each product was bought, and when last."""
+    orders: dict[str, set[object]] = {}
+    last: dict[str, float] = {}
+    for line in kept:
+        if line.product is not None:
+            orders.setdefault(line.product, set()).add(_order(line))
+            last[line.product] = max(last.get(line.product, line.at), line.at)
+    return {product: Bought(len(orders[product]), last[product]) for product in sorted(orders)}
+
+
+def _order(line: Line) -> object:
+    """What tells the order a line belongs to: its invoice, or its moment where lines have no invoice."""
+    return line.invoice if line.invoice is not None else line.at
+
+
+def _summary(kept: Sequence[Line], bought: float, returned: float, products: int) -> Summary:
     quantities = Counter(line.quantity for line in kept)
     countries = Counter(line.country for line in kept if line.country)
     return Summary(
         first_at=min(line.at for line in kept),
         last_at=max(line.at for line in kept),
-        orders=len({line.invoice if line.invoice is not None else line.at for line in kept}),
+        orders=len({_order(line) for line in kept}),
         lines=len(kept),
         units=_sum(line.quantity for line in kept),
         revenue=_sum(line.quantity * line.price for line in kept),
@@ -154,6 +172,6 @@ def _summary(kept: Sequence[Line], bought: float, returned: float, products: fro
         returned=returned,
         # ties: the smallest quantity and the alphabetically first country, in every engine alike
         typical_quantity=min(quantities, key=lambda quantity: (-quantities[quantity], quantity)),
-        products=len(products) if products else None,
+        products=products or None,
         country=min(countries, key=lambda name: (-countries[name], name), default=None),
     )

@@ -1,7 +1,10 @@
 """The answer to one customer, as it is described to clients."""
 
+from datetime import date
+
 from pydantic import AwareDatetime, BaseModel, Field
 
+from models.affinity import Kind
 from models.playbook import Playbook
 from service.problem import Problem
 from service.store.assignment import Assignment
@@ -17,10 +20,10 @@ class SegmentName(BaseModel):
 class ReasonRecord(BaseModel):
     """A feature that put the customer here."""
 
-    feature: str
+    feature: str = Field(description="`Gender=Female` for a word of a feature in words; its value is then 1 or 0.")
     value: float
-    segment_median: float
-    base_median: float
+    segment_median: float = Field(description="Of a word: the share of members who have it.")
+    base_median: float = Field(description="Of a word: the share of all customers who have it.")
     contribution: float = Field(description="Part of the margin to the runner-up, in squared scaled distance.")
     says: str
 
@@ -34,10 +37,66 @@ class OutsideTrainingRecord(BaseModel):
     high: float
 
 
-class Recommendation(Playbook):
-    """What to do about the customer: the segment's playbook, and what its members buy more than others."""
+class Share(SegmentName):
+    """A segment the customer may belong to, and how likely."""
 
-    products: list[str]
+    share: float
+
+
+class ByOrdersRecord(BaseModel):
+    """The fewest further orders that move the customer up, each of the customer's average order value."""
+
+    orders: int
+    order_value: float = Field(description="In the data's currency.")
+    segment: SegmentName
+
+
+class BySpendRecord(BaseModel):
+    """The smallest value of a single further order that moves the customer up."""
+
+    spend: int = Field(description="In whole units of the data's currency.")
+    segment: SegmentName
+
+
+class NextSegmentRecord(BaseModel):
+    """What it takes to move up to a segment with more revenue per customer, if it happens at `as_of`."""
+
+    by_orders: ByOrdersRecord | None = Field(description="Null where not even 24 such orders do.")
+    by_spend: BySpendRecord | None = Field(description="Null where no order does, or none up to 1,000 usual ones.")
+
+
+class Offer(BaseModel):
+    """A product to offer, and why."""
+
+    product: str
+    description: str | None
+    kind: Kind = Field(
+        description="repeat: the customer bought it before; bought_together: new to the customer, and bought with what "
+        "they have; popular: what members of the segment buy more than others."
+    )
+    why: str
+    chance: float | None = Field(description="Estimated chance that the next order has it; null for what is popular.")
+
+
+class SegmentAdvice(Playbook):
+    """What to do about the members of a segment: its playbook, and what they buy more than others."""
+
+    detectable_uplift: float | None = Field(
+        description="Smallest rise of the share who buy again that a test of this advice can show; null: none can."
+    )
+    products: list[str] = Field(description="Codes of the products offered, the most likely first.")
+    offers: list[Offer] = Field(description="The same products, with the reason for each.")
+
+
+class Recommendation(SegmentAdvice):
+    """What to do about the customer: the segment's playbook within its limits, and products to offer."""
+
+    discount_most_percent: int = Field(
+        description="Highest discount the guard allows this customer; 0 also where orders or recency are not known."
+    )
+    held_out: bool = Field(
+        description="Leave this customer without the advice: those who get it are compared to these."
+    )
 
 
 class AnswerRecord(BaseModel):
@@ -49,11 +108,29 @@ class AnswerRecord(BaseModel):
     model_version: str
     segment: SegmentName
     confidence: float = Field(
-        description="Distance to the second nearest centre over the sum of the two nearest: 0.5 on the border, "
-        "1 on the centre."
+        description="Share of customers so far from the border who stay in their segment when the model is fitted "
+        "again to a resample of the customers."
     )
     runner_up: SegmentName
+    membership: list[Share] = Field(
+        description="The segment with the confidence, then the runner-up with its share of what is left."
+    )
     reasons: list[ReasonRecord]
+    contributions: dict[str, float] = Field(
+        description="Every deciding feature's part of the margin; negative where it speaks for the runner-up."
+    )
+    margin: float | None = Field(
+        description="Squared scaled distance to the runner-up less that to the segment: what the contributions add "
+        "up to."
+    )
+    decays_on: date | None = Field(
+        description="First day (UTC) on which the customer is in another segment if nothing is bought; null where "
+        "that is not within three years."
+    )
+    becomes: SegmentName | None = Field(description="The segment of that day.")
+    next_segment: NextSegmentRecord | None = Field(
+        description="What moves the customer up; null where nothing does, or no order value is known."
+    )
     outside_training: list[OutsideTrainingRecord]
     recommendation: Recommendation | None
     features: dict[str, float | str | None]

@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from models.category import expand
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute
-from models.scorer import Placement
+from models.outlook import Decay, NextSegment
+from models.scorer import Placement, Values
 from models.summary import Summaries, fold
+from service.assigned import Assigned, Case
 from service.errors import Fault, InvalidRequest
 from service.request import SegmentRequest, Transaction, plain_customer_id
 from service.served_model import ServedModel
@@ -19,32 +23,8 @@ from service.store.ulid import UlidFactory
 CLOCK_SKEW = timedelta(days=1)  # a client's clock or time zone may be ahead; more is a wrong date
 
 
-class Case(NamedTuple):
-    """A customer whose features are known. `values` are those that decide, in the model's order."""
-
-    customer_id: str
-    as_of: datetime
-    values: Sequence[float]
-    features: Mapping[str, float | str]
-    ignored: Mapping[str, int]
-
-
-class Assigned(NamedTuple):
-    """A customer whose segment is decided: the row to store, and what the answer is worded from meanwhile.
-
-    `nearest` and `second` index the model's segments; `contributions` are in the order of its features, of which
-    `strongest` carried the decision.
-    """
-
-    case: Case
-    row: Assignment
-    nearest: int
-    second: int
-    contributions: Sequence[float]
-    strongest: Sequence[int]
-
-
 NOTHING_IGNORED: Mapping[str, int] = {}
+_ONLY_FEATURES = "cannot be used here: this model takes features, the columns of the table of customers it is made of"
 
 
 def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case:
@@ -53,7 +33,9 @@ def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case
     as_of = request.as_of or now
     if as_of > now + CLOCK_SKEW:
         raise InvalidRequest([Fault("/as_of", f"is {as_of:%Y-%m-%d}, which has not come yet; send today or earlier")])
-    if (request.features is None) == (request.transactions is None):
+    if served.model.columns:
+        _check_has_features_only(request)
+    elif (request.features is None) == (request.transactions is None):
         have = "neither is" if request.features is None else "both are"
         raise InvalidRequest([Fault("", f"send exactly one of features and transactions; {have} here")])
     if request.transactions is not None:
@@ -61,8 +43,7 @@ def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case
     features: Mapping[str, Any] = request.features
     if None in features.values():
         features = {name: value for name, value in features.items() if value is not None}
-    values = [features[name] for name in served.model.features]
-    return Case(customer_id, as_of, values, features, NOTHING_IGNORED)
+    return Case(customer_id, as_of, _deciding(features, served), features, NOTHING_IGNORED)
 
 
 def assign(case: Case, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
@@ -76,7 +57,8 @@ def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, no
     """Place many customers at once; the same answers as one by one."""
     if not cases:
         return []
-    placed = served.model.scorer.place_many(np.array([case.values for case in cases]))
+    values = np.array([case.values for case in cases])
+    placed = served.model.scorer.place_many(values)
     columns = zip(
         cases,
         ids.many(len(cases), _milliseconds(now)),
@@ -85,6 +67,7 @@ def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, no
         placed.confidence.tolist(),
         placed.contributions.tolist(),
         served.explainer.strongest_of_many(placed.contributions),
+        *_outlooks(cases, values, placed.nearest, served),
         strict=True,
     )
     return [
@@ -95,29 +78,43 @@ def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, no
             second,
             contributions,
             strongest,
+            decay,
+            following,
         )
-        for case, assignment_id, nearest, second, sure, contributions, strongest in columns
+        for case, assignment_id, nearest, second, sure, contributions, strongest, decay, following in columns
     ]
 
 
 def answer_json(assigned: Assigned, served: ServedModel) -> str:
     """The answer as JSON. To be sent once the row is stored; it can be worded while that is being done."""
-    case, row, nearest, second, contributions, strongest = assigned
-    return served.encoder.encode(
-        row, case.as_of, case.values, nearest, second, contributions, strongest, case.features, case.ignored
-    )
+    return served.encoder.encode(assigned)
 
 
 def recall(row: Assignment, served: ServedModel) -> str:
     """The answer that was given when a row was stored, worked out again by the model that gave it.
 
-    The words are derived, not stored. What was left out of transactions is not known any more.
+    The words are derived, not stored; products of the customer's own are. What was left out of transactions is not
+    known any more.
     """
     features = {name: value for name, value in row.feature_values.items() if value is not None}
-    values = [float(features[name]) for name in served.model.features]
+    values = _deciding(features, served)
     placed = served.model.scorer.place(values)
     case = Case(row.customer_id, row.as_of, values, features, NOTHING_IGNORED)
     return answer_json(_assigned(case, row, placed, served), served)
+
+
+def _check_has_features_only(request: SegmentRequest) -> None:
+    if request.transactions is not None:
+        raise InvalidRequest([Fault("/transactions", _ONLY_FEATURES)])
+    if request.features is None:
+        raise InvalidRequest([Fault("/features", "is missing; send it")])
+
+
+def _deciding(features: Mapping[str, Any], served: ServedModel) -> list[float]:
+    """What decides the segment, in the model's order: features in words as the columns of 0 and 1 they make."""
+    if served.model.columns:
+        return expand(served.model.columns, features)
+    return [float(features[name]) for name in served.model.features]
 
 
 def _from_transactions(
@@ -146,7 +143,7 @@ def _from_transactions(
     if folded.summary.country:
         features[MAIN_COUNTRY] = folded.summary.country
     decide = [float(features[name]) for name in served.model.features]
-    return Case(customer_id, as_of, decide, features, folded.ignored)
+    return Case(customer_id, as_of, decide, features, folded.ignored, folded.bought)
 
 
 def _too_much(feature: Feature, value: object) -> str:
@@ -155,7 +152,31 @@ def _too_much(feature: Feature, value: object) -> str:
 
 def _assigned(case: Case, row: Assignment, placed: Placement, served: ServedModel) -> Assigned:
     strongest = served.explainer.strongest(placed.contributions)
-    return Assigned(case, row, placed.nearest, placed.second, placed.contributions, strongest)
+    decay, following = _outlook(case, placed.nearest, served)
+    return Assigned(case, row, placed.nearest, placed.second, placed.contributions, strongest, decay, following)
+
+
+def _outlook(case: Case, nearest: int, served: ServedModel) -> tuple[Decay | None, NextSegment | None]:
+    if served.outlook is None:
+        return None, None
+    return (
+        served.outlook.decay(case.values, case.features, case.as_of, nearest),
+        served.outlook.next_segment(case.values, case.features, nearest),
+    )
+
+
+def _outlooks(
+    cases: Sequence[Case], values: Values, nearest: NDArray[np.intp], served: ServedModel
+) -> tuple[Sequence[Decay | None], Sequence[NextSegment | None]]:
+    """The same for many at once."""
+    if served.outlook is None:
+        nothing = [None] * len(cases)
+        return nothing, nothing
+    known = [case.features for case in cases]
+    return (
+        served.outlook.decays(values, known, [case.as_of for case in cases], nearest),
+        served.outlook.next_segments(values, known, nearest),
+    )
 
 
 def _row(
@@ -172,6 +193,7 @@ def _row(
         *next_best,
         round(confidence, 4),
         to_json(case.features).decode(),
+        served.advice.own_products(case.bought, nearest) if case.bought else None,
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from service.assigning import Assigned, Case, answer_json, assign_many, case_of
+from service.assigned import Assigned, Case
+from service.assigning import answer_json, assign_many, case_of
 from service.errors import InvalidRequest
 from service.problem import new_request_id, problem_of
 from service.request import SegmentRequest

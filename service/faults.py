@@ -25,6 +25,7 @@ SENTENCES: Mapping[str, str] = {
     "string_too_long": "has more than {max_length} characters; shorten it",
     "too_long": "has {actual_length} entries, and may have at most {max_length}; send the rest in another request",
     "too_short": "is empty; send at least {min_length}",
+    "literal_error": "is {value}, and must be {expected}",
     "list_type": "is {value}, and must be a list",
     "dict_type": "is {value}, and must be an object",
     "model_type": "is {value}, and must be an object",

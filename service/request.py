@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, NotRequired, Required
+from typing import Annotated, Any, Literal, NotRequired, Required
 
 from pydantic import (
     AfterValidator,
@@ -15,9 +15,11 @@ from pydantic import (
     create_model,
     field_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from models.customer import LONGEST, customer_id
+from models.evidence import FeatureRecord
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
@@ -128,6 +130,14 @@ class SegmentRequest(_Sent):
     _is_text = field_validator("as_of", mode="before")(lambda value: None if value is None else _moment(value))
 
 
+class TableRequest(SegmentRequest):
+    """One customer to assign, by the columns of the table that the model was made of."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["customer_id", "features"]})
+
+    transactions: SkipJsonSchema[Any] = None  # `case_of` says to send features
+
+
 def request_type(model: SegmentationModel, max_transactions: int) -> type[SegmentRequest]:
     """The request this model understands: its own features by name, each with its bounds.
 
@@ -136,6 +146,13 @@ def request_type(model: SegmentationModel, max_transactions: int) -> type[Segmen
     # A dictionary and not a model: a batch has ten thousand of them, and one costs half.
     features = TypedDict("Features", _feature_fields(model))  # type: ignore[misc]  # known only when a model is loaded
     features.__pydantic_config__ = ConfigDict(extra="forbid", coerce_numbers_to_str=True)  # type: ignore[attr-defined]
+    if model.manifest.source == "customers":
+        return create_model(
+            "SegmentRequest",
+            __base__=TableRequest,
+            __doc__=TableRequest.__doc__,
+            features=(features | None, Field(None, description="The customer's values, by the names of the columns.")),
+        )
     return create_model(
         "SegmentRequest",
         __base__=SegmentRequest,
@@ -150,19 +167,34 @@ def request_type(model: SegmentationModel, max_transactions: int) -> type[Segmen
 
 def _feature_fields(model: SegmentationModel) -> Mapping[str, Any]:
     fields: dict[str, Any] = {}
+    of_table = model.manifest.source == "customers"
     for record in model.manifest.features:
-        known = FEATURE.get(record.name)
-        low, high = (known.low, known.high) if known else (-LARGEST, LARGEST)
-        kind = Annotated[StrictFloat, Field(ge=low, le=high, allow_inf_nan=False)]
-        said = f"{record.formula} [{record.unit}]"
+        kind = _kind_in_table(model, record) if of_table else _kind(record.name)
+        said = f"{record.formula} [{record.unit}]" if record.unit else record.formula
         if record.clusters:
             fields[record.name] = Required[Annotated[kind, Field(description=said)]]
         else:
             fields[record.name] = NotRequired[Annotated[kind | None, Field(description=f"{said}; describes only")]]
-    fields[MAIN_COUNTRY] = NotRequired[
-        Annotated[Text | None, Field(description="Country of most lines; describes only")]
-    ]
+    if not of_table:
+        fields[MAIN_COUNTRY] = NotRequired[
+            Annotated[Text | None, Field(description="Country of most lines; describes only")]
+        ]
     return fields
+
+
+def _kind(name: str) -> Any:
+    known = FEATURE.get(name)
+    low, high = (known.low, known.high) if known else (-LARGEST, LARGEST)
+    return Annotated[StrictFloat, Field(ge=low, le=high, allow_inf_nan=False)]
+
+
+def _kind_in_table(model: SegmentationModel, record: FeatureRecord) -> Any:
+    """A number of any size that training takes, one of the words that decide, or any word that only describes."""
+    if record.levels:
+        return Literal[record.levels]
+    if record.name not in model.manifest.ranges:
+        return Text
+    return Annotated[StrictFloat, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 
 
 def _told(text: str | None) -> str | None:

@@ -21,7 +21,8 @@ from pydantic import ValidationError
 
 from models.features import MAIN_COUNTRY
 from service.app import assemble
-from service.assigning import Assigned, answer_json, assign_many, case_of
+from service.assigned import Assigned
+from service.assigning import answer_json, assign_many, case_of
 from service.errors import InvalidRequest
 from service.faults import faults_of
 from service.served_model import ServedModel
@@ -31,8 +32,9 @@ from service.store.database import upgrade
 
 CHUNK = 10_000
 WRITTEN = (
-    "customer_id", "as_of", "segment_id", "segment", "confidence", "runner_up", "reasons", "goal", "action", "products",
-    "model_version", "assignment_id", "problem",
+    "customer_id", "as_of", "segment_id", "segment", "confidence", "runner_up", "decays_on", "becomes",
+    "next_segment_orders", "reasons", "goal", "action", "products", "held_out", "model_version", "assignment_id",
+    "problem",
 )  # fmt: skip
 ID_NAMES = ("customerid", "customer", "clientid", "client", "userid", "id")
 
@@ -115,21 +117,51 @@ def _decide(chunk: Sequence[dict[str, Any]], served: ServedModel, service: Servi
 
 def _customers(order: ScoreOrder, served: ServedModel, folder: Path) -> Iterator[dict[str, Any]]:
     """One request per customer, as `POST /segment` would take it. Transactions are made features first."""
-    path = Path(order.file)
+    path, model = Path(order.file), served.model
     if not _has_features(path, served):
+        if model.columns:
+            raise ScoringRefused(_not_the_table(path, served))
         path = _features_of(order, folder)
-    for frame in _frames(path, order.columns.get("customer")):
+    for frame in _frames(path, _id_column(order, served), _in_words(served)):
         yield from _requests(frame, order, served)
 
 
 def _has_features(path: Path, served: ServedModel) -> bool:
     if path.is_dir() or not path.exists():
         return False
+    return set(served.model.deciding) <= set(_columns(path))
+
+
+def _columns(path: Path) -> list[str]:
     try:
-        first = next(iter(_frames(path)))
-    except (ValueError, StopIteration):
-        return False
-    return set(served.model.features) <= set(first.columns)
+        return list(map(str, next(iter(_frames(path))).columns))
+    except (OSError, ValueError, StopIteration):
+        return []
+
+
+def _not_the_table(path: Path, served: ServedModel) -> str:
+    """What is wrong with a file that lacks columns which the model, made of a table of customers, decides by."""
+    if not path.is_file():
+        return f"{path} is no file; name one CSV, XLSX or Parquet file with one row per customer"
+    known = _columns(path)
+    lacking = ", ".join(f"'{name}'" for name in served.model.deciding if name not in known)
+    return (
+        f"{path.name} has no column {lacking}, by which the active model decides; its columns are "
+        f"{', '.join(known) or 'none'}. Name them as in the table that the model was made of, with commas between."
+    )
+
+
+def _id_column(order: ScoreOrder, served: ServedModel) -> str | None:
+    """The id's column where it was named: here, or when a table of customers was trained on."""
+    named = served.model.manifest.parameters.get("id") if served.model.columns else None
+    return order.columns.get("customer") or (str(named) if named else None)
+
+
+def _in_words(served: ServedModel) -> list[str]:
+    """The features in words; they are texts, whatever they look like."""
+    if not served.model.columns:
+        return [MAIN_COUNTRY]
+    return [name for name in served.model.described_by if name not in served.model.manifest.ranges]
 
 
 def _features_of(order: ScoreOrder, folder: Path) -> Path:
@@ -149,7 +181,7 @@ def _features_of(order: ScoreOrder, folder: Path) -> Path:
     return out
 
 
-def _frames(path: Path, customer: str | None = None) -> Iterator[pd.DataFrame]:
+def _frames(path: Path, customer: str | None = None, words: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
     if path.suffix == ".parquet":
         with pyarrow.parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(CHUNK):
@@ -157,7 +189,8 @@ def _frames(path: Path, customer: str | None = None) -> Iterator[pd.DataFrame]:
     elif path.suffix == ".xlsx":
         yield pd.read_excel(path, engine="calamine")
     else:
-        with pd.read_csv(path, chunksize=CHUNK, dtype=dict.fromkeys(_id_columns(path, customer), "string")) as chunks:
+        texts = dict.fromkeys([*_id_columns(path, customer), *words], "string")
+        with pd.read_csv(path, chunksize=CHUNK, dtype=texts) as chunks:
             yield from chunks
 
 
@@ -167,23 +200,24 @@ def _id_columns(path: Path, customer: str | None) -> list[str]:
 
 
 def _requests(frame: pd.DataFrame, order: ScoreOrder, served: ServedModel) -> Iterator[dict[str, Any]]:
-    wanted = order.columns.get("customer")
+    wanted = _id_column(order, served)
     ids = [name for name in frame.columns if (name == wanted if wanted else _plain(name) in ID_NAMES)]
     if not ids:
         raise ScoringRefused(
             f"{order.file} has no column with the customer's id among {', '.join(map(str, frame.columns))}; "
             "name it with --column customer=NAME"
         )
-    known = [name for name in frame.columns if name in {*served.model.described_by, MAIN_COUNTRY}]
+    words = _in_words(served)
+    known = [name for name in frame.columns if name in {*served.model.described_by, *words}]
     for row in frame.to_dict("records"):
         features = {name: row[name] for name in known if not pd.isna(row[name])}
-        numbers = {name: value if name == MAIN_COUNTRY else _number(value) for name, value in features.items()}
+        sent = {name: str(value).strip() if name in words else _number(value) for name, value in features.items()}
         as_of = order.as_of or row.get("as_of")
         customer = row[ids[0]]
         yield {
             "customer_id": None if pd.isna(customer) else customer,
             "as_of": None if as_of is None or pd.isna(as_of) else as_of,
-            "features": numbers,
+            "features": sent,
         }
 
 
@@ -199,6 +233,7 @@ def _line(sent: Mapping[str, Any], one: Assigned | InvalidRequest, served: Serve
     if isinstance(one, InvalidRequest):
         return {"customer_id": sent["customer_id"], "problem": str(one)}
     answer = json.loads(answer_json(one, served))
+    next_segment = answer["next_segment"] or {"by_orders": None}
     return {
         "customer_id": answer["customer_id"],
         "as_of": answer["as_of"],
@@ -206,10 +241,14 @@ def _line(sent: Mapping[str, Any], one: Assigned | InvalidRequest, served: Serve
         "segment": answer["segment"]["name"],
         "confidence": answer["confidence"],
         "runner_up": answer["runner_up"]["name"],
+        "decays_on": answer["decays_on"],
+        "becomes": answer["becomes"] and answer["becomes"]["name"],
+        "next_segment_orders": next_segment["by_orders"] and next_segment["by_orders"]["orders"],
         "reasons": "; ".join(reason["says"].partition(";")[0] for reason in answer["reasons"]),
         "goal": answer["recommendation"]["goal"],
         "action": answer["recommendation"]["action"],
         "products": " ".join(answer["recommendation"]["products"]),
+        "held_out": answer["recommendation"]["held_out"],
         "model_version": answer["model_version"],
         "assignment_id": answer["assignment_id"] if stored else None,
     }

@@ -7,10 +7,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
+from models.category import collapse
 from models.explanation import Explainer
 from models.model import SegmentationModel
-from models.playbook import Playbooks, playbook_for
-from models.segment import Segment
+from models.outlook import Outlook
+from models.playbook import Playbooks
+from service.advice import Advice
 from service.answer_encoder import AnswerEncoder
 from service.errors import Fault, InvalidRequest
 from service.faults import faults_of
@@ -24,13 +26,14 @@ class ServedModel:
         """`playbooks`, where given, stand in for those stored with the model."""
         self.model = model
         self.limits = limits
-        self.playbooks = playbooks or model.playbooks
-        self.explainer = Explainer(model.scorer, model.segments, model.manifest.base)
+        self.outlook = _outlook(model)
+        self.explainer = Explainer(model.scorer, model.segments, model.manifest.base, model.columns)
         self.names = [(segment.id, segment.name) for segment in model.segments]
         self.request_type = request_type(model, limits.transactions)
         self._one: TypeAdapter[SegmentRequest] = TypeAdapter(self.request_type)
         self._many: TypeAdapter[list[SegmentRequest]] = TypeAdapter(list[self.request_type])  # type: ignore[name-defined]
-        self.encoder = AnswerEncoder(model, self.explainer, [self.recommendation(one) for one in model.segments])
+        self.advice = Advice(model, playbooks or model.playbooks)
+        self.encoder = AnswerEncoder(model, self.explainer, self.advice)
 
     def decode(self, body: bytes) -> SegmentRequest:
         """One request. Raises InvalidRequest."""
@@ -52,10 +55,9 @@ class ServedModel:
             raise InvalidRequest([_too_many(len(items), self.limits.batch)])
         return items
 
-    def recommendation(self, segment: Segment) -> dict[str, Any]:
-        """Playbook and products of a segment, as they stand in an answer."""
-        playbook = playbook_for(self.playbooks, segment.name)
-        return {**playbook.model_dump(), "products": [one.product for one in segment.products]}
+    def index_of(self, segment_id: int) -> int:
+        """Where the segment with this id stands among the model's. Raises UnknownSegment."""
+        return self.model.segments.index(self.model.segment(segment_id))
 
     def _item_by_item(self, body: bytes, error: ValidationError) -> list[SegmentRequest | InvalidRequest]:
         wrong: dict[int, list[Mapping[str, Any]]] = {}
@@ -80,19 +82,34 @@ class Limits:
     transactions: int
 
 
+def _outlook(model: SegmentationModel) -> Outlook | None:
+    """None for a table of customers: what its columns do in time, or with an order, nobody has said."""
+    if model.manifest.source != "transactions":
+        return None
+    return Outlook(model.scorer, [one.profitability_rank or 0 for one in model.segments])
+
+
 def _too_many(count: int, most: int) -> Fault:
     return Fault("", f"the batch has {count:,} customers and may have at most {most:,}; send it in parts")
 
 
 def examples(model: SegmentationModel) -> Mapping[str, Any]:
-    """Requests that can be sent as they are: a customer of the model by features, and one by transactions."""
-    first = dict(zip(model.features, model.reference.values[0], strict=True))
-    as_of = model.manifest.as_of
+    """Requests that can be sent as they are: a customer of the model by features, and one by transactions.
+
+    A model of a table of customers takes features only.
+    """
+    values, as_of = model.reference.values[0], model.manifest.as_of
+    first: Mapping[str, Any] = dict(zip(model.features, values, strict=True))
+    if model.columns:
+        first = collapse(model.columns, model.levels, values)
+    by_features = {
+        "summary": "by features",
+        "value": {"customer_id": "17850", "features": first, "as_of": as_of.isoformat()},
+    }
+    if model.columns or model.manifest.data_last is None:
+        return {"features": by_features}
     return {
-        "features": {
-            "summary": "by features",
-            "value": {"customer_id": "17850", "features": first, "as_of": as_of.isoformat()},
-        },
+        "features": by_features,
         "transactions": {
             "summary": "by transactions",
             "value": {

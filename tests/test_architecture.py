@@ -19,7 +19,8 @@ WEB = {"fastapi", "starlette"}
 GIVEN_AN_ENGINE = {"service/proving.py", "service/state.py", "service/settings.py"}
 # What an instance of is made in one place and handed on, never kept at module level.
 HANDED_ON = {"Settings", "create_app", "assemble", "create_engine", "open_engine", "Registry", "SegmentationModel",
-             "ServedModel", "LiveModel", "Service", "GroupCommit", "Reader", "Scorer"}  # fmt: skip
+             "ServedModel", "LiveModel", "Service", "GroupCommit", "Reader", "Scorer", "ProductAdvisor", "Outlook",
+             "Pathfinder"}  # fmt: skip
 
 
 def name_of(path: Path) -> str:

@@ -1,16 +1,17 @@
-"""The training command line: `python -m training fit | show | inspect | features | demo`."""
+"""The training command line: `python -m training fit | evaluate | show | report | inspect | features | demo`."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from models.artifact import read_artifact
+from models.artifact import Artifact, read_artifact
 from models.errors import ModelError
 from models.playbook import load_playbooks
 from models.registry import Registry
@@ -21,7 +22,8 @@ from training.feature_table import write_features
 from training.inspection import inspect
 
 EXPECTED = (ModelError, UnreadableSource, TooFewCustomers, DemoRefused)
-FITTING_STEPS = 11
+FITTING_STEPS = 15
+PRESETS = ("price-quantity",)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,18 +42,33 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    fitting = commands.add_parser("fit", help="train a model on transactions and publish it")
-    _add_source(fitting)
+    fitting = commands.add_parser("fit", help="train a model on transactions, or a table of customers, and publish it")
+    _add_source(fitting, sources="*")
+    _add_table(fitting)
     _add_models_dir(fitting)
-    fitting.add_argument("--segments", type=_range, default=range(4, 9), metavar="FROM-TO", help="default: 4-8")
-    fitting.add_argument("--seed", type=int, default=0, help="default: 0")
+    _add_wish(fitting)
+    fitting.add_argument("--movers", type=Path, metavar="FILE",
+                         help="write who moved since the model before, and why, as CSV")  # fmt: skip
     fitting.add_argument("--playbooks", type=Path, metavar="FILE", help="default: those of the package")
     fitting.add_argument("--no-activate", action="store_true", help="publish, but leave the active model as it is")
     fitting.set_defaults(run=_fit)
+    evaluating = commands.add_parser(
+        "evaluate", help="fit on the purchases up to a cut-off and measure what the segments tell of the days after"
+    )
+    _add_source(evaluating, as_of=False)
+    evaluating.add_argument("--cut-off", type=_moment, required=True, metavar="DATE", help="UTC; known up to here")
+    _add_wish(evaluating)
+    evaluating.add_argument("--assignments", type=Path, metavar="FILE", help="write customer_id and segment as CSV")
+    evaluating.set_defaults(run=_evaluate)
     showing = commands.add_parser("show", help="print a published model")
     showing.add_argument("version", nargs="?", help="default: the active one")
     _add_models_dir(showing)
     showing.set_defaults(run=_show)
+    reporting = commands.add_parser("report", help="write a published model and its evidence as one HTML page to read")
+    reporting.add_argument("version", nargs="?", help="default: the active one")
+    reporting.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html")
+    _add_models_dir(reporting)
+    reporting.set_defaults(run=_report)
     inspecting = commands.add_parser("inspect", help="read and clean transactions and report, without training")
     _add_source(inspecting)
     inspecting.set_defaults(run=_inspect)
@@ -69,16 +86,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_source(command: argparse.ArgumentParser) -> None:
+def _add_wish(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--segments", type=_range, default=range(3, 11), metavar="FROM-TO", help="default: 3-10")
+    command.add_argument("--seed", type=int, default=0, help="default: 0")
+    command.add_argument("--horizon", type=_days, default=90, metavar="DAYS",
+                         help="how long customers are followed after a cut-off; default: 90")  # fmt: skip
+    command.add_argument("--preset", choices=PRESETS, help="make segments this way, whatever the back-test says")
+
+
+def _add_table(fitting: argparse.ArgumentParser) -> None:
+    table = fitting.add_argument_group("a table of customers, in place of transactions")
+    table.add_argument("--customers", type=Path, metavar="FILE",
+                       help="CSV (.gz, .zst), XLSX or Parquet with one row per customer; --as-of is then today by "
+                       "default")  # fmt: skip
+    table.add_argument("--id", metavar="COLUMN", help="the column of the customer's id")
+    table.add_argument("--features", nargs="+", metavar="COLUMN", help="the columns that decide the segment")
+    table.add_argument("--describe", nargs="+", metavar="COLUMN",
+                       help="the columns that only describe it; default: all others")  # fmt: skip
+
+
+def _add_source(command: argparse.ArgumentParser, as_of: bool = True, sources: str = "+") -> None:
     command.add_argument(
-        "source", nargs="+", help="CSV (.gz, .zst), XLSX, Parquet, a folder of them, or a database URL"
+        "source", nargs=sources, help="CSV (.gz, .zst), XLSX, Parquet, a folder of them, or a database URL"
     )
     command.add_argument("--query", metavar="SQL", help="what to read from the database")
     command.add_argument("--column", action="append", default=[], type=_pair, metavar="FIELD=NAME",
                          help="which column a field is, where its name does not tell")  # fmt: skip
     command.add_argument("--date-format", metavar="FORM", help="month-first, day-first, or a strptime pattern")
-    command.add_argument("--as-of", type=_moment, metavar="DATE",
-                         help="moment of the features, UTC; default: end of the last day")  # fmt: skip
+    if as_of:
+        command.add_argument("--as-of", type=_moment, metavar="DATE",
+                             help="moment of the features, UTC; default: end of the last day")  # fmt: skip
     command.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
@@ -90,6 +127,13 @@ def _add_models_dir(command: argparse.ArgumentParser) -> None:
 
 
 def _fit(given: argparse.Namespace) -> None:
+    if given.customers is not None:
+        _fit_table(given)
+        return
+    if given.id or given.features or given.describe:
+        raise UnreadableSource("--id, --features and --describe are for a table of customers; name it with --customers")
+    if not given.source:
+        raise UnreadableSource("name a source of transactions, or a table of customers with --customers")
     from training.fit import Order, fit  # scikit-learn: over a second that the other commands need not wait
 
     order = Order(
@@ -102,23 +146,84 @@ def _fit(given: argparse.Namespace) -> None:
         as_of=given.as_of,
         segments=given.segments,
         seed=given.seed,
+        horizon=given.horizon,
+        preset=given.preset,
+        movers=given.movers,
         signing_key=_signing_key(),
     )
-    with _progress("steps") as progress:
-        task = progress.add_task("starting", total=FITTING_STEPS - 5 + len(given.segments))
-
-        def step(said: str) -> None:
-            progress.update(task, description=said, advance=1)
-
+    with _steps() as step:
         artifact = fit(order, step)
+    _published(artifact, given)
+
+
+def _fit_table(given: argparse.Namespace) -> None:
+    of_transactions = ("source", "query", "column", "date_format", "preset", "movers")
+    if wrong := [f"--{name.replace('_', '-')}" for name in of_transactions if getattr(given, name)]:
+        named = ", ".join(wrong).replace("--source", f"{' '.join(given.source)}")
+        raise UnreadableSource(f"{named} cannot go with --customers, which names the one table that is read; leave out")
+    if not given.id or not given.features:
+        raise UnreadableSource(
+            "--customers needs --id, the column of the customer's id, and --features, the columns that decide the "
+            "segment"
+        )
+    from training.fit_table import TableOrder, fit_table  # scikit-learn, as above
+
+    order = TableOrder(
+        source=given.customers,
+        id_column=given.id,
+        features=given.features,
+        describe=given.describe,
+        as_of=given.as_of or _today(),
+        models_dir=given.models_dir,
+        playbooks=load_playbooks(given.playbooks),
+        segments=given.segments,
+        seed=given.seed,
+        horizon=given.horizon,
+        signing_key=_signing_key(),
+    )
+    with _steps() as step:
+        artifact = fit_table(order, step)
+    _published(artifact, given)
+
+
+def _published(artifact: Artifact, given: argparse.Namespace) -> None:
     if not given.no_activate:
-        Registry(order.models_dir).activate(artifact.version)
+        Registry(given.models_dir).activate(artifact.version)
     show.model(artifact, given.json)
+
+
+def _evaluate(given: argparse.Namespace) -> None:
+    from training.evaluation import Question, evaluate  # scikit-learn, as above
+    from training.fit import FIT_THREADS
+    from training.study import Wish
+
+    question = Question(
+        sources=given.source,
+        cut_off=given.cut_off,
+        horizon=given.horizon,
+        wish=Wish(given.segments, given.seed, given.preset),
+        query=given.query,
+        columns=dict(given.column),
+        date_format=given.date_format,
+        assignments=given.assignments,
+    )
+    with _steps() as step:
+        found = evaluate(question, FIT_THREADS, step)
+    show.evaluation(found, given.json)
 
 
 def _show(given: argparse.Namespace) -> None:
     registry = Registry(given.models_dir)
     show.model(read_artifact(registry.path(given.version or registry.active())), given.json)
+
+
+def _report(given: argparse.Namespace) -> None:
+    from training.report.page import write_report  # matplotlib, which no other command needs
+
+    registry = Registry(given.models_dir)
+    artifact = read_artifact(registry.path(given.version or registry.active()))
+    write_report(artifact, given.out)
+    sys.stdout.write(f"{given.out}: the report on model {artifact.version}\n")
 
 
 def _inspect(given: argparse.Namespace) -> None:
@@ -142,6 +247,17 @@ def _demo(given: argparse.Namespace) -> None:
             given.out, customers=given.customers, seed=given.seed, start=given.start, days=given.days, progress=done
         )
     sys.stdout.write(f"{rows:,} rows of {given.customers:,} customers in {given.out}\n")
+
+
+@contextmanager
+def _steps() -> Iterator[Callable[[str], None]]:
+    with _progress("steps") as progress:
+        task = progress.add_task("starting", total=FITTING_STEPS)
+
+        def step(said: str) -> None:
+            progress.update(task, description=said, advance=1)
+
+        yield step
 
 
 def _progress(unit: str) -> Progress:
@@ -173,12 +289,22 @@ def _pair(text: str) -> tuple[str, str]:
     return field.strip(), name.strip()
 
 
+def _today() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2011-12-10") from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to 1000")
+    return int(text)
 
 
 def _range(text: str) -> Sequence[int]:

@@ -54,6 +54,7 @@ class CustomerTable:
     levels: Mapping[str, tuple[str, ...]]
     fingerprint: tuple[SourceFile, ...]
     notes: tuple[str, ...]
+    id_column: str = "customer_id"
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -113,7 +114,9 @@ def _skewness(values: Values) -> Values:
     return np.asarray(np.mean((from_mean / np.where(spread > 0, spread, 1.0)) ** 3, axis=0), dtype=np.float64)
 
 
-def shares(categorical: Mapping[str, Sequence[str | None]]) -> dict[str, tuple[LevelShare, ...]]:
+def shares(
+    categorical: Mapping[str, Sequence[str | None]], most: int = MOST_SHARES
+) -> dict[str, tuple[LevelShare, ...]]:
     """The commonest levels of each category among some customers, of equals the alphabetically first."""
     found = {}
     for name, words in categorical.items():
@@ -122,7 +125,7 @@ def shares(categorical: Mapping[str, Sequence[str | None]]) -> dict[str, tuple[L
         order = sorted(counted, key=lambda word: (-counted[word], word))
         found[name] = tuple(
             LevelShare(level=word, customers=counted[word], share=round(counted[word] / known, 6))
-            for word in order[:MOST_SHARES]
+            for word in order[:most]
         )
     return found
 
@@ -200,6 +203,7 @@ def _table(rows: _Rows, deciding: int, described_by_name: bool) -> CustomerTable
         levels=levels,
         fingerprint=(rows.fingerprint,),
         notes=(*rows.notes, *_notes(used, deciding, rows), *(f"Left out: {said}" for said in left_out.values())),
+        id_column=rows.part.columns[id_field],
     )
 
 
@@ -326,7 +330,7 @@ def _notes(used: Sequence[_Column], deciding: int, rows: _Rows) -> list[str]:
     decide, only_describe = (", ".join(f"'{one.name}'" for one in part) for part in (used[:deciding], used[deciding:]))
     notes = [
         f"{rows.part.where}: customers by '{ids}'; {decide} decide{'s' * (deciding == 1)} the segment; "
-        f"{only_describe or 'nothing'} only describes.",
+        f"{only_describe or 'nothing'} only describe{'s' * (len(used) - deciding < 2)}.",
         *(column.says for column in used if column.says),
     ]
     for column in used[:deciding]:

@@ -27,6 +27,10 @@ class Customers:
         """The named features, shape (n, len(names))."""
         return np.column_stack([self.features[name] for name in names])
 
+    def all_have(self, names: Sequence[str]) -> bool:
+        """Whether every customer has all of these features."""
+        return all(name in self.features and not np.isnan(self.features[name]).any() for name in names)
+
 
 def end_of_last_day(lines: Lines) -> datetime:
     """Midnight UTC after the last line of a customer: training's default for `as_of`."""

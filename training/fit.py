@@ -1,52 +1,53 @@
 """From transactions to a published model: the whole story of training, top to bottom."""
 
-import contextlib
-import importlib.metadata
-import io
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import joblib
 import numpy as np
+from ibis import _ as row
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from models.artifact import PIPELINE, PLAYBOOKS, REFERENCE, SCORER, SEGMENTS, Artifact, read_artifact, write_artifact
-from models.errors import ModelError, NoActiveModel
-from models.evidence import CleaningReport, FeatureRecord, Selection
+from models.affinity import ProductAffinities
+from models.artifact import Artifact
+from models.driver import Ranking
+from models.evidence import Evidence, FeatureRecord
 from models.features import FEATURE
-from models.manifest import FileRecord, Manifest, version_of
-from models.model import Reference, SegmentationModel
-from models.playbook import Playbooks, dump_playbooks
-from models.proof import prove
-from models.registry import Registry
-from models.scorer import Scorer, ScorerArrays
+from models.hit_rate import RecommendationRecord
+from models.holdout import held_out
+from models.model import SegmentationModel
+from models.movement import Movements
+from models.outcome import Outcome
+from models.playbook import Playbooks
+from models.rule import Rules
+from models.scorer import Scorer
 from models.segment import Segment
+from models.uplift import detectable_uplift
 from training import naming
-from training.cleaning import clean
-from training.customers import Customers, describe, end_of_last_day
+from training.affinities import orders_of
+from training.cleaning import Cleaned, clean
+from training.cleaning_report import cleaning_report
+from training.customers import Customers, end_of_last_day
+from training.drivers import purchase_drivers, segmentation_drivers
 from training.errors import TooFewCustomers, UnreadableSource
+from training.history import HORIZON, History
+from training.hit_rate import measure, recommender
 from training.identity import Identity, identify
-from training.pipeline import arrays_of, build, scaled
+from training.lineage import Lineage, lineage
+from training.movements import Journeys, movements, unavailable, write_movers
+from training.outcomes import outcomes
 from training.profiles import Members, profile, spreads
+from training.publication import Described, Trained, publish
 from training.reading.lines import Lines
 from training.reading.source import read
-from training.report import cleaning_report
-from training.selection import select
-from training.summaries import summarise
+from training.rules import find_rules
+from training.study import Study, Wish, study
 from training.workspace import Workspace
 
 Values = NDArray[np.float64]
 Progress = Callable[[str], None]
-CLUSTERED = ("recency", "frequency", "monetary", "tenure")
-TRANSFORM = "log1p"
-FIT_SAMPLE = 50_000  # k-means on a uniform sample of this size finds the same centres to within sampling error
-REFERENCE_SAMPLE = 256
 # Threads add up a sum in another order, and the same data must give the same artifact. Nor are they missed: on some
 # thousand customers k-means takes 1.5 s with one thread and, beside another busy process, 7 to 11 s with two.
 FIT_THREADS = 1
@@ -54,7 +55,7 @@ FIT_THREADS = 1
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to train on and how. `as_of` None means the end of the last purchase day."""
+    """What to train on and how. `as_of` None means the end of the last purchase day; `horizon` is in days."""
 
     sources: Sequence[str]
     models_dir: Path
@@ -63,20 +64,26 @@ class Order:
     columns: Mapping[str, str] | None = None
     date_format: str | None = None
     as_of: datetime | None = None
-    segments: Sequence[int] = range(4, 9)
+    segments: Sequence[int] = range(3, 11)
     seed: int = 0
+    horizon: int = HORIZON
+    preset: str | None = None
+    movers: Path | None = None
     signing_key: bytes | None = None
+
+    @property
+    def asked(self) -> str:
+        """What decides the model beside the data, in short."""
+        return f"{min(self.segments)}-{max(self.segments)} {self.seed} {self.horizon} {self.preset or ''}".strip()
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """A pipeline fitted to customers, and the segment each of its clusters is."""
+class Named:
+    """The segments' final ids (in the order of the clusters), names, and the id of each customer (n,)."""
 
-    pipeline: Pipeline
-    labels: NDArray[np.intp]
     identity: Identity
     names: Sequence[str]
-    selection: Selection
+    segment_ids: NDArray[np.int64]
 
 
 def fit(order: Order, progress: Progress) -> Artifact:
@@ -85,6 +92,8 @@ def fit(order: Order, progress: Progress) -> Artifact:
     The same data, seed and library versions give the same version. Raises UnreadableSource or TooFewCustomers
     where the data will not do.
     """
+    if order.movers is not None and not order.movers.parent.is_dir():
+        raise UnreadableSource(f"cannot write {order.movers}: its folder does not exist")
     with Workspace() as workspace, threadpool_limits(FIT_THREADS):
         progress("reading")
         lines = read(
@@ -93,158 +102,201 @@ def fit(order: Order, progress: Progress) -> Artifact:
         as_of = order.as_of or end_of_last_day(lines)
         progress("cleaning")
         cleaned = clean(lines, as_of, workspace)
+        history = History(cleaned, as_of, order.horizon, workspace)
         progress("summarising customers")
-        customers = describe(summarise(cleaned), as_of)
-        report = cleaning_report(cleaned, customers.known.summaries)
-        previous = _previous(order)
-        fitted = _fit(customers, previous, order, progress)
-        progress("profiling segments")
-        ids = np.array(fitted.identity.ids)[fitted.labels]
-        members = Members(customers.known.ids, ids, customers.features, customers.known.summaries.country)
-        named = dict(zip(fitted.identity.ids, fitted.names, strict=True))
-        segments = profile(members, named, cleaned, lines, workspace)
+        customers = history.customers(as_of)
+        line = lineage(order.models_dir, lines.fingerprint, as_of, order.asked, order.signing_key)
+        before = None if order.preset else line.before_of("transactions")
+        found = study(history, customers, Wish(order.segments, order.seed, order.preset, before), progress)
+        progress("naming and profiling segments")
+        named = _named(found, customers, line)
+        segments = _profiled(found, named, customers, cleaned, lines, workspace, order)
+        progress("ranking features")
+        drivers = _drivers(found, customers, order.seed)
+        rules = find_rules(_deciding(found, customers), named.segment_ids, order.seed)
+        progress("mining products")
+        products, recommendations = _products(cleaned, lines, customers, named, as_of, order.seed, workspace)
+        moved, journeys = _movements(history, customers, named, line)
         progress("publishing")
-        return _publish(order, lines, as_of, customers, fitted, segments, report, previous)
-
-
-def _previous(order: Order) -> SegmentationModel | None:
-    registry = Registry(order.models_dir)
-    try:
-        active = registry.active()
-    except NoActiveModel:
-        return None
-    try:
-        return SegmentationModel.of(read_artifact(registry.path(active), order.signing_key))
-    except ModelError as error:
-        raise UnreadableSource(
-            f"the active model in {order.models_dir} cannot be read, so its segment ids cannot be carried on: {error} "
-            "Mend or remove it, or train into another --models-dir."
-        ) from error
-
-
-def _fit(customers: Customers, previous: SegmentationModel | None, order: Order, progress: Progress) -> Fitted:
-    values = customers.matrix(CLUSTERED)
-    if len(values) < min(order.segments):
-        raise TooFewCustomers(
-            f"{len(values)} customers have a purchase left after cleaning, too few for {min(order.segments)} segments; "
-            "the cleaning report says what was left out"
+        trained = Trained(
+            described=_described(lines, as_of, cleaned, customers, found),
+            segmentation=found.segmentation,
+            segment_ids=named.identity.ids,
+            next_segment_id=named.identity.next_id,
+            segments=_with_rules(segments, rules),
+            evidence=_evidence(found, named),
+            drivers=drivers,
+            rules=rules,
+            products=products,
+            recommendations=recommendations,
+            movements=moved,
         )
-    sample = _sample(values, FIT_SAMPLE, order.seed)
-    trial = build(TRANSFORM, sample, min(order.segments), order.seed, starts=1).fit(sample)
-    selection = select(scaled(trial, sample), order.segments, order.seed, progress)
-    pipeline = build(TRANSFORM, sample, selection.chosen, order.seed).fit(sample)
-    labels = pipeline.predict(values).astype(np.intp)
-    identity = identify(
-        labels, selection.chosen, previous, _placed_before(customers, previous), _first_free_id(order, previous)
-    )
+        parameters: dict[str, str | int | float | bool | None] = {
+            "asked": order.asked,
+            "horizon": order.horizon,
+            "preset": order.preset,
+        }
+        artifact = publish(
+            trained, order.models_dir, order.playbooks, parameters, order.seed, line.previous, order.signing_key
+        )
+        if order.movers is not None:
+            _write_movers(order.movers, journeys, named, line, moved)
+        return artifact
+
+
+def _named(found: Study, customers: Customers, line: Lineage) -> Named:
+    labels, k = found.segmentation.labels, found.segmentation.k
     recency, frequency, monetary = (customers.features[name] for name in ("recency", "frequency", "monetary"))
-    standings = naming.standings(recency, frequency, monetary, labels, selection.chosen)
-    return Fitted(pipeline, labels, identity, naming.names_for(standings, identity.names), selection)
+    worth = [float(monetary[labels == index].mean()) for index in range(k)]
+    before = _placed_before(customers, line.previous)
+    identity = identify(labels, worth, line.previous, before, line.first_free_id)
+    standings = naming.standings(recency, frequency, monetary, labels, k)
+    names = naming.names_for(standings, identity.names)
+    return Named(identity, names, np.array(identity.ids, dtype=np.int64)[labels])
 
 
-def _first_free_id(order: Order, previous: SegmentationModel | None) -> int:
-    """The first segment id that no published model has given, whether it was ever active or not."""
-    if previous is None:
-        return 1
-    registry = Registry(order.models_dir)
-    given = [int(previous.manifest.parameters["next_segment_id"] or 1)]
-    for version in registry.versions():
-        with contextlib.suppress(ModelError):  # one that cannot be read was never served
-            manifest = read_artifact(registry.path(version), order.signing_key).manifest
-            given.append(int(manifest.parameters["next_segment_id"] or 1))
-    return max(given)
-
-
-def _placed_before(customers: Customers, previous: SegmentationModel | None) -> NDArray[np.intp] | None:
+def _placed_before(customers: Customers, previous: SegmentationModel | None) -> NDArray[np.int64] | None:
     """The segment id the model before gives each customer; -1 where it needs features this data lacks."""
     if previous is None:
         return None
-    if not set(previous.features) <= set(customers.features):
-        return np.full(len(customers.known.ids), -1, dtype=np.intp)
-    placed = previous.scorer.place_many(customers.matrix(previous.features))
-    return np.array(previous.scorer.arrays.segment_ids, dtype=np.intp)[placed.nearest]
+    if previous.manifest.source != "transactions" or not customers.all_have(previous.features):
+        return np.full(len(customers.known.ids), -1, dtype=np.int64)
+    return _placed_by(previous, customers)
 
 
-def _sample(values: Values, most: int, seed: int) -> Values:
-    if len(values) <= most:
-        return values
-    chosen = np.random.default_rng(seed).choice(len(values), most, replace=False)
-    return values[np.sort(chosen)]
+def _placed_by(model: SegmentationModel, customers: Customers) -> NDArray[np.int64]:
+    placed = model.scorer.place_many(customers.matrix(model.features))
+    return np.array(model.scorer.arrays.segment_ids, dtype=np.int64)[placed.nearest]
 
 
-def _publish(
-    order: Order, lines: Lines, as_of: datetime, customers: Customers, fitted: Fitted,
-    segments: Sequence[Segment], report: CleaningReport, previous: SegmentationModel | None,
-) -> Artifact:  # fmt: skip
-    arrays = arrays_of(fitted.pipeline, TRANSFORM, CLUSTERED, fitted.identity.ids)
-    files = _files(order, arrays, fitted, segments, customers)
-    first, last = (moment.to_pyarrow().as_py() for moment in (lines.table["at"].min(), lines.table["at"].max()))
-
-    def manifest(records: Mapping[str, FileRecord]) -> Manifest:
-        made = Manifest(
-            as_of=as_of,
-            customers=len(customers.known.ids),
-            features=tuple(_feature_record(name) for name in customers.features),
-            ranges={name: (float(np.nanmin(one)), float(np.nanmax(one))) for name, one in customers.features.items()},
-            base=spreads(customers.features),
-            seed=order.seed,
-            parameters={
-                "transform": TRANSFORM,
-                "segments_from": min(order.segments),
-                "segments_to": max(order.segments),
-                "fit_sample": min(FIT_SAMPLE, len(customers.known.ids)),
-                "next_segment_id": fitted.identity.next_id,
-            },
-            data=lines.fingerprint,
-            data_first=first.replace(tzinfo=UTC),
-            data_last=last.replace(tzinfo=UTC),
-            notes=lines.notes,
-            cleaning=report,
-            selection=fitted.selection,
-            previous=previous.version if previous else None,
-            libraries=_libraries(),
-            files=dict(records),
-        )
-        return _unless_it_is_the_same(made, previous)
-
-    version = write_artifact(order.models_dir, files, manifest, order.signing_key)
-    artifact = read_artifact(order.models_dir / version, order.signing_key)
-    prove(artifact)
-    return artifact
+def _profiled(
+    found: Study, named: Named, customers: Customers, cleaned: Cleaned, lines: Lines, workspace: Workspace, order: Order
+) -> tuple[Segment, ...]:
+    """The segments' profiles, with how stable each is, what its members did later and what a test could show."""
+    ids = customers.known.ids
+    members = Members(ids, named.segment_ids, customers.features, customers.known.summaries.country)
+    names = dict(zip(named.identity.ids, named.names, strict=True))
+    stability = found.segmentation.stability(named.identity.ids)
+    later = _outcomes(found, named, order)
+    profiled = []
+    for segment in profile(members, names, cleaned, lines, workspace):
+        inside = [ids[index] for index in np.flatnonzero(named.segment_ids == segment.id).tolist()]
+        outcome = later.get(segment.id)
+        base = outcome.bought_again.value if outcome else None
+        control = sum(held_out(one) for one in inside)
+        proof = {
+            "jaccard": stability.jaccard[segment.id],
+            "outcome": outcome,
+            "uplift": detectable_uplift(len(inside), control, base, order.horizon),
+        }
+        profiled.append(segment.model_copy(update=proof))
+    return tuple(profiled)
 
 
-def _unless_it_is_the_same(made: Manifest, previous: SegmentationModel | None) -> Manifest:
-    """Where only the model before differs, and that is this very model, nothing is new: no new version."""
-    if previous is None:
-        return made
-    as_before = made.model_copy(update={"previous": previous.manifest.previous})
-    return as_before if version_of(as_before.to_bytes(), made.as_of) == previous.version else made
+def _outcomes(found: Study, named: Named, order: Order) -> dict[int, Outcome]:
+    made = found.segmentation
+    if found.trial is None or made.labels_then is None or made.backtest is None:
+        return {}
+    snapshot, beyond = found.trial.snapshot, made.backtest.beyond_chance
+    return outcomes(snapshot, made.labels_then, named.identity.ids, order.horizon, beyond, order.seed)
 
 
-def _files(
-    order: Order, arrays: ScorerArrays, fitted: Fitted, segments: Sequence[Segment], customers: Customers
-) -> dict[str, bytes]:
-    pipeline = io.BytesIO()
-    joblib.dump(fitted.pipeline, pipeline)
-    sample = _sample(customers.matrix(CLUSTERED), REFERENCE_SAMPLE, order.seed)
-    placed = np.array(arrays.segment_ids)[Scorer(arrays).place_many(sample).nearest]
-    reference = Reference(values=tuple(tuple(values) for values in sample.tolist()), segment_ids=tuple(placed.tolist()))
-    return {
-        PIPELINE: pipeline.getvalue(),
-        SCORER: arrays.model_dump_json(indent=1).encode(),
-        SEGMENTS: TypeAdapter(tuple[Segment, ...]).dump_json(tuple(segments), indent=1),
-        PLAYBOOKS: dump_playbooks(order.playbooks).encode(),
-        REFERENCE: reference.model_dump_json().encode(),
-    }
-
-
-def _feature_record(name: str) -> FeatureRecord:
-    known = FEATURE[name]
-    return FeatureRecord(
-        name=name, unit=known.unit, formula=known.formula, one_order=known.one_order, clusters=name in CLUSTERED
+def _evidence(found: Study, named: Named) -> Evidence:
+    made = found.segmentation
+    return Evidence(
+        backtests=(made.backtest,) if made.backtest else (),
+        stability=made.stability(named.identity.ids),
+        calibration=made.calibration,
+        warnings=found.warnings,
+        unproved=found.unproved,
     )
 
 
-def _libraries() -> dict[str, str]:
-    packages = ("scikit-learn", "numpy", "joblib", "scipy", "duckdb", "ibis-framework", "pandas")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+def _drivers(found: Study, customers: Customers, seed: int) -> tuple[Ranking, ...]:
+    """What drives the segmentation and, where there is a back-test with enough buyers, what drives later purchases."""
+    made = found.segmentation
+    ranked = [segmentation_drivers(Scorer(made.arrays), _deciding(found, customers), seed)]
+    if found.trial is not None:
+        snapshot = found.trial.snapshot
+        try:
+            later = purchase_drivers(snapshot.customers.features, snapshot.bought, snapshot.revenue, seed)
+        except TooFewCustomers:
+            return tuple(ranked)
+        ranked += [later.bought, later.revenue]
+    return tuple(ranked)
+
+
+def _deciding(found: Study, customers: Customers) -> dict[str, Values]:
+    return {name: customers.features[name] for name in found.segmentation.recipe.features}
+
+
+def _with_rules(segments: Sequence[Segment], rules: Rules) -> tuple[Segment, ...]:
+    by_id = {rule.segment_id: rule for rule in rules.rules}
+    return tuple(segment.model_copy(update={"rule": by_id.get(segment.id)}) for segment in segments)
+
+
+def _products(
+    cleaned: Cleaned, lines: Lines, customers: Customers, named: Named, as_of: datetime, seed: int, workspace: Workspace
+) -> tuple[ProductAffinities | None, RecommendationRecord | None]:
+    """What goes with what, and how well it recommends; None where the data names no products."""
+    if "product" not in lines.present:
+        return None, None
+    kept = cleaned.purchases.filter(~row.undone)
+    orders = orders_of(kept, lines.table, customers.known.ids, named.segment_ids, seed, workspace)
+    if not orders.products:
+        return None, None
+    return recommender(orders, as_of.timestamp(), seed), measure(orders, seed)
+
+
+def _movements(
+    history: History, customers: Customers, named: Named, line: Lineage
+) -> tuple[Movements | None, Journeys | None]:
+    """Who moved since the model before, and why: counted, and one by one; None where that cannot be told."""
+    previous = line.previous
+    if previous is None:
+        return None, None
+    if previous.manifest.source != "transactions" or not customers.all_have(previous.features):
+        return unavailable(previous, "it needs features that this data does not have"), None
+    if previous.manifest.as_of > history.as_of:
+        return unavailable(previous, f"it is of {previous.manifest.as_of:%Y-%m-%d}, after this model's moment"), None
+    then = history.customers(previous.manifest.as_of)
+    if not then.known.ids or not then.all_have(previous.features):
+        return unavailable(previous, "this data does not go back to its moment"), None
+    journeys = Journeys.of(
+        then.known.ids,
+        _placed_by(previous, then),
+        customers.known.ids,
+        _placed_by(previous, customers),
+        named.segment_ids,
+    )
+    return movements(previous, journeys), journeys
+
+
+def _write_movers(out: Path, journeys: Journeys | None, named: Named, line: Lineage, moved: Movements | None) -> None:
+    if journeys is None or line.previous is None:
+        why = moved.says if moved else "There is no model before this one."
+        raise UnreadableSource(f"the model is published, but {out} was not written. {why}")
+    before = {segment.id: segment.name for segment in line.previous.segments}
+    write_movers(out, journeys, dict(zip(named.identity.ids, named.names, strict=True)) | before)
+
+
+def _described(lines: Lines, as_of: datetime, cleaned: Cleaned, customers: Customers, found: Study) -> Described:
+    first, last = (moment.to_pyarrow().as_py() for moment in (lines.table["at"].min(), lines.table["at"].max()))
+    deciding = found.segmentation.recipe.features
+    return Described(
+        source="transactions",
+        as_of=as_of,
+        data=lines.fingerprint,
+        first=first.replace(tzinfo=UTC),
+        last=last.replace(tzinfo=UTC),
+        notes=lines.notes,
+        cleaning=cleaning_report(cleaned, customers.known.summaries),
+        features=tuple(_feature_record(name, name in deciding) for name in customers.features),
+        values=customers.features,
+        base=spreads(customers.features),
+    )
+
+
+def _feature_record(name: str, decides: bool) -> FeatureRecord:
+    known = FEATURE[name]
+    return FeatureRecord(name=name, unit=known.unit, formula=known.formula, one_order=known.one_order, clusters=decides)

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from models.evidence import CleaningReport, Record, SourceFile
 from training.cleaning import clean
+from training.cleaning_report import cleaning_report
 from training.customers import end_of_last_day
 from training.reading.source import read
-from training.report import cleaning_report
 from training.summaries import summarise
 from training.workspace import Workspace
 

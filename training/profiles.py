@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import ibis
 import numpy as np
@@ -12,15 +13,14 @@ from ibis import _ as row
 from numpy.typing import NDArray
 
 from models.explanation import differences
-from models.segment import CountryShare, ProductShare, Segment, Spread
+from models.segment import CountryShare, ProductShare, Segment
+from models.spread import Spread
 from training.cleaning import Cleaned
+from training.habits import FEWEST, MOST_COUNTRIES, MOST_PRODUCTS, Bought, Describe, habits
 from training.reading.lines import Lines
 from training.workspace import Workspace
 
 Values = NDArray[np.float64]
-MOST_COUNTRIES = 5
-MOST_PRODUCTS = 10
-FEWEST_BUYERS = 5  # a product fewer members bought says nothing of the segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,11 @@ def profile(
     revenue = members.features["monetary"]
     worth = {one: float(revenue[members.segment_ids == one].mean()) for one in names}
     ranked = sorted(worth, key=lambda one: -worth[one])
-    bought = _bought(members, cleaned, workspace)
-    modes = _modes(bought)
-    products = _products(bought, members, lines.table) if "product" in lines.present else {}
+    bought = Bought.of(_bought(members, cleaned, workspace), workspace)
+    describe = partial(_descriptions, lines.table)
+    modes = _modes(bought.lines)
+    products = _products(bought.buyers, members, describe)
+    typical = habits(bought, members.segment_ids, members.countries, describe)
     segments = []
     for one, name in names.items():
         inside = members.segment_ids == one
@@ -77,6 +79,7 @@ def profile(
                 mode_of_quantity=modes.get(one),
                 countries=_countries([members.countries[index] for index in np.flatnonzero(inside).tolist()]),
                 products=products.get(one, ()),
+                habits=typical[one],
                 differs_in=differences(features, base),
             )
         )
@@ -95,7 +98,7 @@ def _countries(of_members: Sequence[str | None]) -> tuple[CountryShare, ...]:
 def _bought(members: Members, cleaned: Cleaned, workspace: Workspace) -> Table:
     """The purchase lines that were kept, each with its customer's segment."""
     placed = pa.table({"customer": pa.array(members.ids, pa.string()), "segment": members.segment_ids})
-    labels = workspace.backend.create_table("segment_of_customer", ibis.memtable(placed), temp=True)
+    labels = workspace.backend.create_table(workspace.name("segment_of_customer"), ibis.memtable(placed), temp=True)
     return cleaned.purchases.filter(~row.undone).inner_join(labels, "customer")
 
 
@@ -107,21 +110,18 @@ def _modes(bought: Table) -> dict[int, float]:
     return {one["segment"]: one["quantity"] for one in modes}
 
 
-def _products(bought: Table, members: Members, lines: Table) -> dict[int, tuple[ProductShare, ...]]:
+def _products(buyers: Table, members: Members, describe: Describe) -> dict[int, tuple[ProductShare, ...]]:
     """Per segment the most bought products, those its members buy more than others (lift over 1) first."""
-    buyers = bought.filter(row["product"].notnull()).select("customer", "segment", "product").distinct()
-    inside = buyers.group_by(["segment", "product"]).agg(customers=row.count())
-    overall = buyers.group_by("product").agg(everyone=row.count())
     sizes = Counter(members.segment_ids.tolist())
     total = len(members.ids)
-    size = ibis.cases(*[(inside.segment == one, count) for one, count in sizes.items()])
-    shares = inside.mutate(share=row.customers / size.cast("float64")).inner_join(overall, "product")
-    shares = shares.filter(row.customers >= FEWEST_BUYERS).mutate(lift=row.share / (row.everyone / float(total)))
+    size = ibis.cases(*[(buyers.segment == one, count) for one, count in sizes.items()])
+    shares = buyers.filter(row.customers >= FEWEST).mutate(share=row.customers / size.cast("float64"))
+    shares = shares.mutate(lift=row.share / (row.everyone / float(total)))
     order = [(shares.lift <= 1).asc(), shares.customers.desc(), shares["product"].asc()]
     place = ibis.row_number().over(group_by="segment", order_by=order)
     best = shares.mutate(place=place).filter(row.place < MOST_PRODUCTS).order_by(["segment", "place"])
     found = best.to_pyarrow().to_pylist()
-    described = _descriptions(lines, sorted({one["product"] for one in found}))
+    described = describe(sorted({one["product"] for one in found}))
     result: dict[int, tuple[ProductShare, ...]] = {}
     for one in found:
         share = ProductShare(

@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from models.artifact import Artifact
-from models.evidence import CleaningReport, Selection
+from models.evidence import Backtest, Candidate, CleaningReport, Selection
+from models.manifest import Manifest
 from models.model import SegmentationModel
-from models.wording import measure
+from models.wording import measure, number
 from training.inspection import Inspection
+from training.verdict import Verdict
 
 
 def model(artifact: Artifact, as_json: bool) -> None:
@@ -27,9 +29,28 @@ def model(artifact: Artifact, as_json: bool) -> None:
         f"Model {artifact.version}: {manifest.customers:,} customers as of {manifest.as_of:%Y-%m-%d %H:%M} UTC"
     )
     _data(console, [f"{one.name}: {one.rows:,} rows" for one in manifest.data], manifest.notes)
-    _cleaning(console, manifest.cleaning)
+    if manifest.cleaning:
+        _cleaning(console, manifest.cleaning)
     _selection(console, manifest.selection)
     _segments(console, found)
+    _evidence(console, manifest)
+
+
+def evaluation(found: Verdict, as_json: bool) -> None:
+    """Print what segments made at a cut-off told of the days after, and the yardsticks beside it."""
+    if as_json:
+        _print_json(found.model_dump(mode="json"))
+        return
+    console = _console()
+    _selection(console, found.selection)
+    console.print(f"Made of what was known on {found.cut_off:%Y-%m-%d}; judged by the {found.horizon} days after:")
+    for name in ("k", "auc", "r_squared", "stability", "smallest_share"):
+        console.print(f"  {name}: {getattr(found, name)}")
+    _backtest(console, found.after)
+    console.print(f"  {found.after.says}")
+    console.print(f"  Two halves of the customers, fitted apart, are placed alike at {found.halves:.1%}.")
+    for said in (*found.warnings, *found.unproved):
+        console.print(f"  Note: {said}")
 
 
 def inspection(found: Inspection, as_json: bool) -> None:
@@ -74,29 +95,82 @@ def _cleaning(console: Console, report: CleaningReport) -> None:
 
 
 def _selection(console: Console, selection: Selection) -> None:
-    table = Table("segments", "stability", "silhouette", "Davies-Bouldin", "smallest", "", title="Selection")
-    for one in selection.candidates:
-        said = "chosen" if one.k == selection.chosen else one.excluded or ""
-        figures = (
-            f"{one.stability:.3f}",
-            f"{one.silhouette:.3f}",
-            f"{one.davies_bouldin:.3f}",
-            f"{one.smallest_share:.1%}",
-        )
-        table.add_row(str(one.k), *figures, said)
+    columns = ("way", "segments", "AUC", "R²", "stability", "silhouette", "smallest", "")
+    table = Table(*columns, title="Selection: later purchases told, stability, clearness")
+    for index, one in enumerate(selection.candidates):
+        said = "chosen" if index == selection.chosen else one.excluded or ""
+        table.add_row(one.name, str(one.k), *_figures(one), said)
     console.print(table)
     console.print(f"  {selection.reason}")
+    others = Table(*columns[:1], "algorithm", *columns[1:-1], title="Other algorithms, for comparison")
+    for one in selection.compared:
+        others.add_row(one.name, one.algorithm, str(one.k), *_figures(one))
+    if selection.compared:
+        console.print(others)
+
+
+def _figures(one: Candidate) -> tuple[str, ...]:
+    told = ("", "") if one.auc is None or one.r_squared is None else (f"{one.auc:.3f}", f"{one.r_squared:.3f}")
+    return (*told, f"{one.stability:.3f}", f"{one.silhouette:.3f}", f"{one.smallest_share:.1%}")
+
+
+def _evidence(console: Console, manifest: Manifest) -> None:
+    """What the segments told of later purchases, what they could not be shown to tell, and how stable they are."""
+    evidence = manifest.evidence
+    for backtest in evidence.backtests:
+        _backtest(console, backtest)
+        console.print(f"  {backtest.says}")
+    stability = evidence.stability
+    weak = f" Hardly there in refits: segments {', '.join(map(str, stability.weak))}." if stability.weak else ""
+    halves = "" if stability.halves is None else f" Two halves, fitted apart, place {stability.halves:.1%} alike."
+    console.print(
+        f"  Stability over {stability.refits} refits: {stability.ari.value:.2f} ({stability.ari.low:.2f} to "
+        f"{stability.ari.high:.2f}).{halves}{weak}"
+    )
+    if manifest.recommendations:
+        every, new = manifest.recommendations.all, manifest.recommendations.new
+        console.print(
+            f"  Products: {every.recommender.value:.0%} of held-out orders have one of ten recommended, "
+            f"{every.times_popularity.value:.2f} times what the most bought ones reach; of new products "
+            f"{new.recommender.value:.0%}, {new.times_popularity.value:.2f} times."
+        )
+    if manifest.movements:
+        console.print(f"  {manifest.movements.says}")
+    for said in (*evidence.warnings, *evidence.unproved):
+        console.print(f"  Note: {said}")
+
+
+def _backtest(console: Console, backtest: Backtest) -> None:
+    title = f"{backtest.horizon} days after {backtest.cut_off:%Y-%m-%d}, {backtest.customers:,} customers"
+    table = Table("", "segments", "AUC of buying again", "R² of log revenue", "Kendall's tau", title=title)
+    for one in (backtest.model, backtest.baseline, backtest.limit):
+        figures = [f"{of.value:.3f} ({of.low:.3f} to {of.high:.3f})" for of in (one.auc, one.r_squared)]
+        kendall = "" if one.kendall is None else f"{one.kendall:.2f}"
+        table.add_row(one.method, "" if one.segments is None else str(one.segments), *figures, kendall)
+    console.print(table)
 
 
 def _segments(console: Console, found: SegmentationModel) -> None:
-    columns = ("id", "name", "customers", "share", "revenue", "per customer", *found.features, "mode of quantity")
-    table = Table(*columns, title="Segments (medians), most valuable first")
-    for one in sorted(found.segments, key=lambda segment: segment.profitability_rank):
-        medians = [measure(name, one.features[name].median) for name in found.features]
-        mode = "" if one.mode_of_quantity is None else f"{one.mode_of_quantity:g}"
-        worth = (f"{one.revenue_share:.1%}", f"{one.revenue_per_customer:,.0f}")
-        table.add_row(str(one.id), one.name, f"{one.size:,}", f"{one.share:.1%}", *worth, *medians, mode)
+    money = found.manifest.source == "transactions"
+    worth, mode_of = (("revenue", "per customer", "bought again"), ("mode of quantity",)) if money else ((), ())
+    columns = ("id", "name", "customers", "share", *worth, *found.features, *mode_of)
+    table = Table(*columns, title="Segments (medians)")
+    ranked = sorted(found.segments, key=lambda segment: (segment.profitability_rank or 0, -segment.size))
+    for one in ranked:
+        medians = [(measure if money else _number)(name, one.features[name].median) for name in found.features]
+        again = f"{one.outcome.bought_again.value:.0%}" if one.outcome else ""
+        earned = (f"{one.revenue_share or 0:.1%}", f"{one.revenue_per_customer or 0:,.0f}", again) if money else ()
+        mode = (("" if one.mode_of_quantity is None else f"{one.mode_of_quantity:g}"),) if money else ()
+        table.add_row(str(one.id), one.name, f"{one.size:,}", f"{one.share:.1%}", *earned, *medians, *mode)
     console.print(table)
-    for one in found.segments:
+    for one in ranked:
+        if one.rule:
+            fidelity = f"{one.rule.fidelity:.1%} of customers placed as the model does"
+            console.print(f"  {one.name}: {one.rule.words} ({fidelity})")
+    for one in ranked:
         playbook = found.playbook(one)
         console.print(f"  {one.name}: {playbook.goal}. {playbook.action} Avoid: {playbook.avoid}.")
+
+
+def _number(_: str, value: float) -> str:
+    return number(value)

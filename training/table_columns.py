@@ -14,6 +14,12 @@ def label(name: str) -> str:
     return _UNIT.sub("", name) or name
 
 
+def unit(name: str) -> str:
+    """The unit in brackets at the end of a column's name: `k$` of `Annual Income (k$)`; empty where there is none."""
+    found = _UNIT.search(name)
+    return found[1][1:-1].strip() if found and label(name) != name else ""
+
+
 def match(wanted: str, names: Sequence[str], where: str) -> str:
     """The one column that is meant. The first way of these that finds any decides.
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from models.customer import LONGEST, customer_id
-from service.answer import AnswerRecord, Recommendation, SegmentName, StoredRecord
+from service.answer import AnswerRecord, Recommendation, SegmentName, Share, StoredRecord
 from service.assigning import recall
 from service.errors import Fault, InvalidRequest, UnknownCustomer
 from service.routes.responses import problems
@@ -55,16 +55,20 @@ def history(
 
 @router.get("/{id:path}/recommendations", summary="Advice for a customer", responses=problems(404, 422))
 def recommendations(id: Id, request: Request) -> CustomerRecommendation:
-    """The advice for the segment of the newest answer, by the active model."""
+    """The advice for the segment of the newest answer, by the active model; products of the customer's own are those
+    of that answer."""
     service = service_of(request)
     row = _current(id, service)
     served = service.live.current()
     segment = served.model.segment(row.segment_id)
+    advice = served.advice.of_customer(
+        served.index_of(row.segment_id), row.customer_id, row.feature_values, row.products
+    )
     return CustomerRecommendation(
         customer_id=row.customer_id,
         model_version=served.model.version,
         segment=SegmentName(id=segment.id, name=segment.name),
-        recommendation=Recommendation(**served.recommendation(segment)),
+        recommendation=Recommendation.model_validate_json(advice),
     )
 
 
@@ -79,8 +83,19 @@ def current(id: Id, request: Request) -> Response:
     served = service.live.earlier(row.model_version)
     if served is not None:
         return Response(recall(row, served), media_type="application/json")
-    stored = StoredRecord.of(row).model_dump(exclude={"assigned_at"})
-    bare = AnswerRecord(**stored, reasons=[], outside_training=[], recommendation=None)
+    stored = StoredRecord.of(row)
+    bare = AnswerRecord(
+        **stored.model_dump(exclude={"assigned_at"}),
+        membership=[Share(**stored.segment.model_dump(), share=row.confidence)],
+        reasons=[],
+        contributions={},
+        margin=None,
+        decays_on=None,
+        becomes=None,
+        next_segment=None,
+        outside_training=[],
+        recommendation=None,
+    )
     return Response(bare.model_dump_json(), media_type="application/json")
 
 

@@ -37,11 +37,13 @@ class Models(BaseModel):
 
 
 class ModelDetail(BaseModel):
-    """Everything known of a version."""
+    """Everything known of a version. `says` has what its manifest shows in sentences: how the segments were chosen,
+    what they tell of later purchases, what was warned of or not shown, and who moved since the model before."""
 
     version: str
     active: bool
     published_at: datetime
+    says: list[str]
     manifest: Manifest
 
 
@@ -69,6 +71,7 @@ def model(version: str, request: Request) -> ModelDetail:
         version=version,
         active=version == _active(registry),
         published_at=registry.published_at(version),
+        says=_said(manifest),
         manifest=manifest,
     )
 
@@ -86,7 +89,14 @@ def _line(live: LiveModel, version: str, active: str | None) -> ModelLine:
         manifest = live.read(version).manifest
     except ModelError as error:
         return ModelLine(**common, problem=str(error))
-    return ModelLine(**common, as_of=manifest.as_of, customers=manifest.customers, segments=manifest.selection.chosen)
+    return ModelLine(**common, as_of=manifest.as_of, customers=manifest.customers, segments=manifest.selection.winner.k)
+
+
+def _said(manifest: Manifest) -> list[str]:
+    evidence = manifest.evidence
+    tried = [one.says for one in evidence.backtests]
+    moved = [manifest.movements.says] if manifest.movements else []
+    return [manifest.selection.reason, *tried, *evidence.warnings, *evidence.unproved, *moved]
 
 
 def _active(registry: Registry) -> str | None:

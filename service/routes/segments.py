@@ -11,8 +11,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from models import holdout
+from models.manifest import Manifest
 from models.segment import ProductShare, Segment
-from service.answer import Recommendation, SegmentName, StoredRecord
+from models.uplift import DetectableUplift
+from service.answer import SegmentAdvice, SegmentName, StoredRecord
 from service.answer_encoder import utc_text
 from service.errors import Fault, InvalidRequest
 from service.routes.responses import problems
@@ -21,19 +24,52 @@ from service.state import service_of
 router = APIRouter(prefix="/segments", tags=["segments"])
 
 
+class Proof(BaseModel):
+    """Whether the segments tell what customers do later, and what speaks against relying on them."""
+
+    beyond_chance: bool | None = Field(
+        description="Whether segments of an earlier moment told later purchases beyond chance; null where history is "
+        "too short to try."
+    )
+    says: list[str] = Field(description="What each try showed.")
+    warnings: list[str] = Field(description="Where the data are thin.")
+    unproved: list[str] = Field(description="What could not be shown, and why.")
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "Proof":
+        evidence = manifest.evidence
+        return cls(
+            beyond_chance=evidence.beyond_chance,
+            says=[one.says for one in evidence.backtests],
+            warnings=list(evidence.warnings),
+            unproved=list(evidence.unproved),
+        )
+
+
 class Segments(BaseModel):
-    """All segments of the active model, the most valuable per customer first."""
+    """All segments of the active model, the most valuable per customer first, without transactions the largest."""
 
     model_version: str
+    evidence: Proof
     segments: list[Segment]
 
 
+class Holdout(BaseModel):
+    """Who gets none of the advice: of all customers this share, told by the key and the customer's id alone."""
+
+    share: float
+    key: str
+
+
 class SegmentRecommendation(BaseModel):
-    """What to do about a segment, and the products its members buy more than others."""
+    """What to do about a segment, whether a test can show that it works, and the products its members buy more than
+    others."""
 
     model_version: str
     segment: SegmentName
-    recommendation: Recommendation
+    recommendation: SegmentAdvice
+    uplift: DetectableUplift | None
+    holdout: Holdout
     products: list[ProductShare]
 
 
@@ -48,10 +84,10 @@ class Audience(BaseModel):
 
 @router.get("", summary="All segments", responses=problems())
 def segments(request: Request) -> Segments:
-    """The profile of every segment of the active model."""
+    """The profile of every segment of the active model, and what speaks for them."""
     model = service_of(request).live.current().model
-    ranked = sorted(model.segments, key=lambda one: one.profitability_rank)
-    return Segments(model_version=model.version, segments=ranked)
+    ranked = sorted(model.segments, key=lambda one: (one.profitability_rank or 0, -one.size))
+    return Segments(model_version=model.version, evidence=Proof.of(model.manifest), segments=ranked)
 
 
 @router.get("/{segment_id}", summary="One segment", responses=problems(404, 422))
@@ -62,13 +98,15 @@ def segment(segment_id: int, request: Request) -> Segment:
 
 @router.get("/{segment_id}/recommendations", summary="Advice for a segment", responses=problems(404, 422))
 def recommendations(segment_id: int, request: Request) -> SegmentRecommendation:
-    """The playbook and the products of one segment."""
+    """The playbook and the products of one segment, and what a test of the advice can show."""
     served = service_of(request).live.current()
     found = served.model.segment(segment_id)
     return SegmentRecommendation(
         model_version=served.model.version,
         segment=SegmentName(id=found.id, name=found.name),
-        recommendation=Recommendation(**served.recommendation(found)),
+        recommendation=SegmentAdvice.model_validate_json(served.advice.of_segment(served.index_of(segment_id))),
+        uplift=found.uplift,
+        holdout=Holdout(share=holdout.SHARE, key=holdout.KEY),
         products=list(found.products),
     )
 

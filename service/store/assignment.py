@@ -12,7 +12,8 @@ class Assignment(NamedTuple):
     A named tuple and not a frozen dataclass, because a batch makes 10,000 of them: one costs a
     fifth of a frozen dataclass's time, and the driver takes it nearly as it is.
 
-    `id` is a ULID; both times are aware and in UTC; `features` is the text of a JSON object.
+    `id` is a ULID; both times are aware and in UTC; `features` is the text of a JSON object. `products` is that of a
+    JSON list of the products offered, where they were the customer's own; None where they were the segment's.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Assignment(NamedTuple):
     runner_up_name: str
     confidence: float
     features: str
+    products: str | None = None
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:

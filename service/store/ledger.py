@@ -24,7 +24,7 @@ from service.store.trouble import unavailable
 from service.store.utc_time import utc_text
 
 # An assignment as the database takes it: its times spelt out, the fields in the table's order.
-Entry = tuple[str, str, str, str, str, int, str, int, str, float, str]
+Entry = tuple[str, str, str, str, str, int, str, int, str, float, str, str | None]
 
 # Field positions in an Entry.
 ID: Final = 0

@@ -39,6 +39,7 @@ assignments = sa.Table(
     sa.Column("runner_up_name", sa.String, nullable=False),
     sa.Column("confidence", sa.Float(53), nullable=False),
     sa.Column("features", sa.JSON, nullable=False),
+    sa.Column("products", sa.Text, nullable=True),
     sa.CheckConstraint(f"length(customer_id) BETWEEN 1 AND {LONGEST_CUSTOMER_ID}", name="customer_id_length"),
     sa.CheckConstraint("confidence >= 0 AND confidence <= 1", name="confidence_range"),
     sa.CheckConstraint("segment_id BETWEEN 0 AND 2147483647", name="segment_id_range"),

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 
+from models.affinity import Bought
 from models.line import Line
 from models.summary import Summaries, fold
 from tests.shop import LINES, bought, day
@@ -98,3 +99,19 @@ def test_a_summary_is_consistent_with_itself(lines: list[Line]) -> None:
     columns = Summaries.of([summary, summary])
     assert len(columns) == 2
     assert columns.orders.tolist() == [summary.orders] * 2
+
+
+def test_what_was_bought_and_kept_is_told_by_product() -> None:
+    lines = [
+        bought("1", "A", on=1),
+        bought("1", "A", quantity=2, on=1),
+        bought("2", "A", on=4),
+        bought("2", "22423", on=4),
+        bought("3", "C", 6, on=5),
+        bought("C4", "C", -6, on=6),
+        bought("5", None, on=7),
+    ]
+    folded = fold(lines, LATER)
+    assert folded.bought == {"A": Bought(2, day(4)), "22423": Bought(1, day(4))}
+    assert folded.summary is not None
+    assert folded.summary.products == len(folded.bought)

@@ -51,9 +51,14 @@ def hidden_pickle(command: str) -> bytes:
     return written.getvalue()
 
 
-def other_pipeline(models_dir: Path, version: str, other: str) -> str:
-    """The arrays of one model with the pipeline of another."""
-    return republished(models_dir, version, {PIPELINE: read_artifact(models_dir / other).files[PIPELINE]})
+def other_pipeline(models_dir: Path, version: str) -> str:
+    """The arrays of a model with a pipeline whose clusters stand in another order."""
+    pipeline = joblib.load(io.BytesIO(read_artifact(models_dir / version).files[PIPELINE]))
+    cluster = pipeline.named_steps["cluster"]
+    cluster.cluster_centers_ = np.ascontiguousarray(cluster.cluster_centers_[::-1])
+    written = io.BytesIO()
+    joblib.dump(pipeline, written)
+    return republished(models_dir, version, {PIPELINE: written.getvalue()})
 
 
 def truncate(path: Path) -> None:
@@ -88,7 +93,7 @@ def tell_of_more_customers(path: Path) -> None:
 DAMAGES: Mapping[str, tuple[str, Callable[[Path], None], str]] = {
     **{
         f"a flipped bit in {name}": (name, flip_a_byte, name)
-        for name in (MANIFEST, PIPELINE, SCORER, "segments.json", "playbooks.json", "reference.json")
+        for name in (MANIFEST, PIPELINE, SCORER, "segments.json", "playbooks.json", "reference.json", "products.json")
     },
     "a truncated pipeline": (PIPELINE, truncate, "it was cut short or replaced"),
     "an edited manifest": (MANIFEST, tell_of_more_customers, "manifest.json was changed after training"),

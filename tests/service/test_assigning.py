@@ -1,6 +1,7 @@
 """A request becomes an answer: for any values a customer can have."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from models.features import FEATURE
 from models.model import SegmentationModel
-from service.assigning import Assigned, answer_json, assign, assign_many, case_of, recall
+from models.playbook import Discount
+from service.assigned import Assigned
+from service.assigning import answer_json, assign, assign_many, case_of, recall
 from service.errors import InvalidRequest
 from service.served_model import Limits, ServedModel
 from service.store.ulid import UlidFactory
@@ -40,12 +43,17 @@ def decided(served: ServedModel, request: dict[str, Any]) -> Assigned:
 
 
 @given(data=st.data())
-def test_confidence_lies_between_the_border_and_the_centre(served: ServedModel, data: st.DataObject) -> None:
+def test_the_membership_is_that_of_the_segment_and_the_runner_up(served: ServedModel, data: st.DataObject) -> None:
     features = data.draw(values(served.model))
     answer = json.loads(answer_json(decided(served, by_features(**features)), served))
-    assert 0.5 <= answer["confidence"] <= 1
+    assert 0 <= answer["confidence"] <= 1
     assert answer["segment"] != answer["runner_up"]
-    assert answer["features"] == features
+    first, second = answer["membership"]
+    assert first == {**answer["segment"], "share": answer["confidence"]}
+    assert second == {**answer["runner_up"], "share": second["share"]}
+    assert second["share"] >= 0
+    assert first["share"] + second["share"] <= 1 + 1e-9
+    assert features.items() <= answer["features"].items()
 
 
 @given(data=st.data())
@@ -59,6 +67,11 @@ def test_contributions_add_up_to_a_margin_that_is_not_negative(served: ServedMod
     assert told == sorted(told, reverse=True)
     assert told[0] == round(max(placed.contributions), 4)
     assert all(one > 0 for one in told[1:])
+    assert list(answer["contributions"]) == list(served.model.features)
+    assert all(answer["contributions"][one["feature"]] == one["contribution"] for one in answer["reasons"])
+    assert answer["margin"] >= 0
+    rounding = 0.5e-4 * (len(served.model.features) + 1) + 1e-9
+    assert sum(answer["contributions"].values()) == pytest.approx(answer["margin"], rel=0, abs=rounding)
 
 
 @given(data=st.data())
@@ -108,8 +121,45 @@ def test_any_transactions_are_answered_or_told_to_hold_no_purchase(
     again = json.loads(
         answer_json(decided(served, {"customer_id": "17850", "features": made["features"], "as_of": AS_OF}), served)
     )
+    # whom the lines are of is not known from features: then the products are the segment's
     apart = ("assignment_id", "ignored")
+    made["recommendation"] |= {name: again["recommendation"][name] for name in ("products", "offers")}
     assert {k: v for k, v in made.items() if k not in apart} == {k: v for k, v in again.items() if k not in apart}
+
+
+@given(st.lists(LINES, min_size=1, max_size=12))
+@settings(max_examples=30)
+def test_an_answer_by_transactions_is_worked_out_again_as_it_was_given(
+    served: ServedModel, lines: list[dict[str, Any]]
+) -> None:
+    try:
+        one = decided(served, by_transactions(*lines))
+    except InvalidRequest:
+        return
+    given_then, again = json.loads(answer_json(one, served)), json.loads(recall(one.row, served))
+    assert again == {**given_then, "ignored": {}}
+
+
+def test_a_discount_is_the_highest_the_guard_allows_this_customer(served: ServedModel) -> None:
+    guard = Discount(when="after silence", after_days=60, most_percent=10)
+    books = {name: book.model_copy(update={"discount": guard}) for name, book in served.model.playbooks.items()}
+    guarded = ServedModel(served.model, books, served.limits)
+    most = [
+        json.loads(answer_json(decided(guarded, by_features(recency=recency)), guarded))["recommendation"]
+        for recency in (59.0, 60.0)
+    ]
+    assert [one["discount_most_percent"] for one in most] == [0, 10]
+
+
+def test_without_products_in_the_model_those_of_the_segments_profile_are_offered(served: ServedModel) -> None:
+    plain = ServedModel(replace(served.model, affinities=None), None, served.limits)
+    for sent in (by_features(), by_transactions(line(), line(stock_code="22423"))):
+        one = decided(plain, sent)
+        assert one.row.products is None
+        recommended = json.loads(answer_json(one, plain))["recommendation"]
+        profile = served.model.segments[one.nearest].products
+        assert recommended["products"] == [product.product for product in profile]
+        assert [offer["chance"] for offer in recommended["offers"]] == [None] * len(profile)
 
 
 def test_nobody_at_all_is_no_work(served: ServedModel) -> None:

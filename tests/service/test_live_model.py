@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from models.affinity import ProductAffinities
 from models.artifact import MANIFEST, PIPELINE, SCORER, read_artifact
 from models.playbook import load_playbooks
 from models.registry import ACTIVE, Registry
@@ -18,6 +19,10 @@ from tests.service.requests import by_features
 from tests.service.serving import TestClient, serving, settings_for, until
 
 KEY = "a key that signs models, of forty letters"
+NO_PRODUCTS = ProductAffinities(
+    customers=1, products=(), descriptions=(), buyers=(), repeat_buyers=(), recent=(), neighbours=(), support=(),
+    scores=(), segments={},
+).model_dump_json().encode()  # fmt: skip
 
 
 @pytest.fixture
@@ -97,10 +102,13 @@ def test_a_damaged_model_is_refused_and_the_old_one_goes_on(
 @pytest.mark.parametrize(
     ("files", "changes", "sentence"),
     [
-        ({SCORER: b"{}"}, {}, "ScorerArrays"),
+        ({SCORER: b"{}"}, {}, "scorer.json: features: Field required"),
         ({"segments.json": b"[]"}, {}, "its segments and its centres are not the same"),
         ({"playbooks.json": b"{}"}, {}, "its playbooks have no entry 'default'"),
-        ({"reference.json": b'{"values": [["x"]], "segment_ids": [1]}'}, {}, "Reference"),
+        ({"playbooks.json": b'{"default": {"goal": ""}}'}, {}, "playbooks.json: default.goal: String should have"),
+        ({"products.json": b"{}"}, {}, "products.json: customers: Field required"),
+        ({"products.json": NO_PRODUCTS}, {}, "products.json is of other segments"),
+        ({"reference.json": b'{"values": [["x"]], "segment_ids": [1]}'}, {}, "reference.json: values.0.0: Input"),
         ({"more.json": b"{}"}, {}, "does not list the files"),
         ({}, {"base": {}}, "a feature of the scorer is not in the manifest"),
     ],
@@ -144,7 +152,7 @@ def test_a_forged_pickle_is_refused_and_runs_nothing(
 def test_arrays_that_are_not_the_pipelines_are_refused(
     own_client: TestClient, own_models_dir: Path, published: Published
 ) -> None:
-    version = forgery.other_pipeline(own_models_dir, published.second, published.first)
+    version = forgery.other_pipeline(own_models_dir, published.second)
     assert "pipeline and arrays disagree on" in refused(own_client, version)
 
 

@@ -35,7 +35,7 @@ def test_a_proof_is_remembered_and_not_made_again(database_url: str, models_dir:
 
 def test_a_refused_model_is_not_remembered(sqlite_url: str, own_models_dir: Path, published: Published) -> None:
     before = proved(sqlite_url)
-    version = forgery.other_pipeline(own_models_dir, published.second, published.first)
+    version = forgery.other_pipeline(own_models_dir, published.second)
     with serving(settings_for(sqlite_url, own_models_dir)) as client:
         assert client.post(f"/models/{version}/activate").status_code == 409
     assert proved(sqlite_url) == before

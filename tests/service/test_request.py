@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.requests import AS_OF, FEATURES, by_features, by_transactions, line, with_literal
+from tests.service.requests import AS_OF, by_features, by_transactions, line, with_literal
 from tests.service.serving import TestClient
 
 
@@ -54,16 +54,16 @@ def test_an_integer_of_thousands_of_digits_is_no_json(shared_client: TestClient)
     assert sentence.startswith("is not JSON: number out of range")
 
 
-@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("feature", ["recency", "frequency", "monetary"])
 def test_a_missing_feature_is_named(shared_client: TestClient, feature: str) -> None:
     assert faults(shared_client, by_features(**{feature: None})) == {f"/features/{feature}": "is missing; send it"}
 
 
 def test_every_fault_is_told_at_once_up_to_a_readable_number(shared_client: TestClient) -> None:
     several = faults(
-        shared_client, with_literal("recency", "NaN").replace(b"5.0", b"-5").replace(b'"tenure"', b'"age"')
+        shared_client, with_literal("recency", "NaN").replace(b"5.0", b"-5").replace(b'"monetary"', b'"age"')
     )
-    assert set(several) == {f"/features/{name}" for name in ("recency", "frequency", "tenure", "age")}
+    assert set(several) == {f"/features/{name}" for name in ("recency", "frequency", "monetary", "age")}
 
     many = faults(shared_client, by_transactions(*[line(quantity="many")] * 500))
     assert len(many) == 21

@@ -12,6 +12,7 @@ import pytest
 
 from models.artifact import PIPELINE, read_artifact
 from models.features import MAIN_COUNTRY
+from models.holdout import held_out
 from models.model import SegmentationModel
 from models.proof import unpickle
 from service.__main__ import main
@@ -86,6 +87,8 @@ def test_a_file_of_features_is_answered_row_by_row_and_bad_rows_hold_nobody_up(s
     assert rows[0]["segment"] == rows[7]["segment"] != ""
     assert rows[0]["assignment_id"] == ""
     assert rows[2]["segment"] == ""
+    assert rows[0]["held_out"] == str(held_out("0017850"))
+    assert rows[0]["decays_on"] > "2011-12-10"
 
 
 def test_transactions_are_answered_as_post_segment_answers_them(
@@ -113,7 +116,15 @@ def test_transactions_are_answered_as_post_segment_answers_them(
         assert one["segment_id"] == answer["segment"]["id"]
         assert one["confidence"] == answer["confidence"]
         assert one["assignment_id"] == stored[name]["assignment_id"]
+        assert one["decays_on"] == answer["decays_on"]
+        assert one["becomes"] == (answer["becomes"] and answer["becomes"]["name"])
+        assert one["held_out"] == answer["recommendation"]["held_out"]
+        # what was bought is not in a table of features: there the products are the segment's
+        by_segment = {"products": stored[name]["recommendation"]["products"],
+                      "offers": stored[name]["recommendation"]["offers"]}  # fmt: skip
+        assert one["products"] == " ".join(by_segment["products"])
         expected = {key: value for key, value in answer.items() if key not in ("assignment_id", "ignored")}
+        expected["recommendation"] |= by_segment
         assert {key: stored[name][key] for key in expected} == expected
 
     # And all of them as the trained pipeline itself has it.

@@ -15,9 +15,9 @@ from models.line import Line
 from models.summary import Summary, fold
 from tests.shop import LINES, day
 from training.cleaning import clean
+from training.cleaning_report import cleaning_report
 from training.reading.lines import SCHEMA, Lines
 from training.reading.source import read
-from training.report import cleaning_report
 from training.summaries import NUMBERS, CustomerSummaries, summarise
 from training.workspace import Workspace
 

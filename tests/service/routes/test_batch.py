@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from models.features import FEATURE, LARGEST
 from models.model import SegmentationModel
 from service.batch import PART
 from service.store.database import open_engine
@@ -123,6 +124,7 @@ def test_a_batch_of_a_thousand_equals_a_thousand_single_calls(
     known = np.array(model.reference.values)
     values = known[rng.integers(len(known), size=1_000)] * rng.uniform(0.5, 1.5, size=(1_000, 1))
     values[:, model.features.index("frequency")] = rng.integers(1, 40, size=1_000)
+    values = np.maximum(values, [FEATURE[name].low for name in model.features])
     sent = [
         {"customer_id": str(index), "features": dict(zip(model.features, row, strict=True)), "as_of": AS_OF}
         for index, row in enumerate(values.tolist())
@@ -140,7 +142,7 @@ def test_a_batch_by_transactions_equals_single_calls(client: TestClient, shopper
 
 
 def test_extreme_but_possible_values_are_answered(client: TestClient) -> None:
-    extremes = [dict.fromkeys(FEATURES, 1000000000000.0), {**dict.fromkeys(FEATURES, 0.0), "frequency": 1.0}]
+    extremes = [dict.fromkeys(FEATURES, LARGEST), {name: max(FEATURE[name].low, 0.0) for name in FEATURES}]
     found = batch(client, [{"customer_id": "1", "features": one, "as_of": AS_OF} for one in extremes])
     assert found["assigned"] == 2
 

@@ -2,12 +2,13 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from models.registry import Registry
 from tests.published import Published
-from tests.service.requests import by_features
+from tests.service.requests import by_features, by_transactions
 from tests.service.serving import TestClient, serving, settings_for, until
 
 
@@ -48,6 +49,17 @@ def test_advice_is_the_active_models_for_the_customers_segment(client: TestClien
     assert advice["recommendation"] == answer["recommendation"]
 
 
+def test_products_of_the_customers_own_are_found_again(client: TestClient, shoppers: dict[str, Any]) -> None:
+    for customer_id, lines in list(shoppers.items())[:20]:
+        answer = client.post("/segment", json=by_transactions(*lines, customer_id=customer_id)).json()
+        own = answer["recommendation"]
+        assert client.get(f"/customers/{customer_id}").json() == {**answer, "ignored": {}}
+        assert client.get(f"/customers/{customer_id}/recommendations").json()["recommendation"] == own
+        popular = client.get(f"/segments/{answer['segment']['id']}/recommendations").json()["recommendation"]
+        assert own["products"] != popular["products"]
+        assert own["products"] == [one["product"] for one in own["offers"]]
+
+
 def test_an_earlier_models_answer_is_told_as_it_was_given(
     store_url: str, published: Published, own_models_dir: Path
 ) -> None:
@@ -68,4 +80,7 @@ def test_without_its_model_the_stored_answer_comes_without_reasons(
     with serving(settings_for(store_url, own_models_dir)) as client:
         until(lambda: client.get("/health/ready").status_code == 200)
         kept = client.get("/customers/17850").json()
-    assert kept == {**answer, "reasons": [], "recommendation": None}
+    unknown = dict.fromkeys(("margin", "decays_on", "becomes", "next_segment", "recommendation"))
+    bare = {**answer, **unknown, "reasons": [], "contributions": {}, "membership": answer["membership"][:1]}
+    assert kept == bare
+    assert kept["membership"][0]["share"] == answer["confidence"]

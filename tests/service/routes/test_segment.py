@@ -1,20 +1,32 @@
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.affinity import REPEAT_SHARE
+from models.holdout import held_out
+from models.model import SegmentationModel
+from service.answer import AnswerRecord
 from service.store.database import open_engine
 from service.store.reader import Reader
 from tests.published import Published
 from tests.service.requests import AS_OF, FEATURES, by_features, by_transactions, line
-from tests.service.serving import NOW, TestClient
+from tests.service.serving import NOW, TestClient, serving, settings_for
 
 CONTRACT = {
-    "assignment_id", "customer_id", "as_of", "model_version", "segment", "confidence", "runner_up", "reasons",
-    "recommendation", "outside_training", "features", "ignored",
+    "assignment_id", "customer_id", "as_of", "model_version", "segment", "confidence", "runner_up", "membership",
+    "reasons", "contributions", "margin", "decays_on", "becomes", "next_segment", "outside_training", "recommendation",
+    "features", "ignored",
 }  # fmt: skip
 REASON = {"feature", "value", "segment_median", "base_median", "contribution", "says"}
-RECOMMENDATION = {"goal", "action", "offer", "channel", "timing", "avoid", "contacts", "discount", "products"}
+RECOMMENDATION = {
+    "goal", "action", "offer", "channel", "timing", "avoid", "contacts", "discount", "discount_most_percent",
+    "held_out", "detectable_uplift", "products", "offers",
+}  # fmt: skip
+OFFER = {"product", "description", "kind", "why", "chance"}
 
 
 def answered(client: TestClient, request: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +46,7 @@ def test_an_answer_has_every_field_of_the_contract(client: TestClient, published
     assert answer["model_version"] == published.first
     assert set(answer["segment"]) == set(answer["runner_up"]) == {"id", "name"}
     assert answer["segment"] != answer["runner_up"]
-    assert 0.5 <= answer["confidence"] <= 1
+    assert 0 <= answer["confidence"] <= 1
     assert 1 <= len(answer["reasons"]) <= 3
     for reason in answer["reasons"]:
         assert set(reason) == REASON
@@ -42,6 +54,11 @@ def test_an_answer_has_every_field_of_the_contract(client: TestClient, published
     contributions = [reason["contribution"] for reason in answer["reasons"]]
     assert contributions == sorted(contributions, reverse=True)
     assert set(answer["recommendation"]) == RECOMMENDATION
+    assert [set(offer) for offer in answer["recommendation"]["offers"]] == [OFFER] * 10
+    assert answer["decays_on"] > AS_OF[:10]
+    assert set(answer["becomes"]) == {"id", "name"}
+    assert set(answer["next_segment"]) == {"by_orders", "by_spend"}
+    assert AnswerRecord.model_validate(answer).model_dump(mode="json") == answer
     assert answer["features"] == FEATURES
     assert answer["ignored"] == {}
 
@@ -53,8 +70,10 @@ def test_the_answer_agrees_with_what_is_told_of_its_segment(client: TestClient) 
     for reason in answer["reasons"]:
         assert reason["segment_median"] == profile["features"][reason["feature"]]["median"]
     advice = client.get(f"/segments/{answer['segment']['id']}/recommendations").json()
-    assert advice["recommendation"] == answer["recommendation"]
-    assert answer["recommendation"]["products"] == [product["product"] for product in profile["products"]]
+    own = {"held_out", "discount_most_percent"}
+    shared = {name: value for name, value in answer["recommendation"].items() if name not in own}
+    assert advice["recommendation"] == shared
+    assert shared["products"] == [offer["product"] for offer in shared["offers"]]
 
 
 @pytest.mark.parametrize("request_body", [by_features(), by_transactions(line(), line(stock_code="22423"))])
@@ -139,6 +158,8 @@ def test_features_made_from_transactions_can_be_sent_instead(client: TestClient,
         made = answered(client, by_transactions(*lines, customer_id=customer_id))
         sent = answered(client, {"customer_id": customer_id, "features": made["features"], "as_of": made["as_of"]})
         apart = {"assignment_id", "ignored"}
+        own = {name: made["recommendation"].pop(name) for name in ("products", "offers")}
+        assert own != {name: sent["recommendation"].pop(name) for name in own}
         assert {name: sent[name] for name in CONTRACT - apart} == {name: made[name] for name in CONTRACT - apart}
 
 
@@ -200,3 +221,97 @@ def test_the_newest_as_of_is_the_current_answer_whatever_came_last(client: TestC
     assert client.get("/customers/17850").json() == newest
     times = [one["as_of"][:7] for one in client.get("/customers/17850/history").json()["answers"]]
     assert times == ["2011-10", "2011-12", "2011-11"]
+
+
+@pytest.fixture
+def years_later(sqlite_url: str, models_dir: Path) -> Iterator[TestClient]:
+    """A client of a service whose clock is so late that a customer's future has come."""
+    with serving(settings_for(sqlite_url, models_dir), lambda: NOW + timedelta(days=2_000)) as client:
+        yield client
+
+
+def test_a_customer_who_buys_nothing_is_in_the_segment_up_to_the_day_told_and_in_the_other_then(
+    years_later: TestClient, shoppers: dict[str, Any]
+) -> None:
+    told = 0
+    for customer_id, lines in list(shoppers.items())[:60]:
+        moment = NOW
+        answer = answered(years_later, by_transactions(*lines, customer_id=customer_id, as_of=moment.isoformat()))
+        if answer["decays_on"] is None:
+            assert answer["becomes"] is None
+            moment += timedelta(days=1_090)
+            last = answered(years_later, by_transactions(*lines, customer_id=customer_id, as_of=moment.isoformat()))
+            assert last["segment"] == answer["segment"]
+            continue
+        told += 1
+        day = datetime.combine(date.fromisoformat(answer["decays_on"]), time(), UTC)
+        there = answered(years_later, by_transactions(*lines, customer_id=customer_id, as_of=day.isoformat()))
+        assert there["segment"] == answer["becomes"] != answer["segment"]
+        before = max(day - timedelta(days=1), moment)
+        still = answered(years_later, by_transactions(*lines, customer_id=customer_id, as_of=before.isoformat()))
+        assert still["segment"] == answer["segment"]
+    assert told >= 10
+
+
+def test_a_customer_who_buys_as_told_is_in_the_next_segment(client: TestClient, shoppers: dict[str, Any]) -> None:
+    told = {"by_orders": 0, "by_spend": 0}
+    for lines in list(shoppers.values())[:60]:
+        answer = answered(client, by_transactions(*lines))
+        product = next(one["stock_code"] for one in lines if one["stock_code"] in bought_by(lines))
+        for way, step in (answer["next_segment"] or {}).items():
+            if step is None:
+                continue
+            told[way] += 1
+            orders, worth = step.get("orders", 1), step.get("order_value") or step["spend"]
+            more = [
+                line(invoice_no=f"9{number}", stock_code=product, quantity=1, unit_price=worth, invoice_date=AS_OF)
+                for number in range(orders)
+            ]
+            assert answered(client, by_transactions(*lines, *more))["segment"] == step["segment"]
+            if orders > 1:
+                assert answered(client, by_transactions(*lines, *more[1:]))["segment"] != step["segment"]
+    assert min(told.values()) >= 10
+
+
+def bought_by(lines: list[dict[str, Any]]) -> Mapping[str, set[str]]:
+    """The orders of each product that was bought and not returned since."""
+    orders: dict[str, set[str]] = defaultdict(set)
+    returned = {one["stock_code"] for one in lines if one["quantity"] < 0}
+    for one in lines:
+        if one["quantity"] > 0 and one["unit_price"] > 0 and one["stock_code"] not in returned:
+            orders[one["stock_code"]].add(one["invoice_no"])
+    return orders
+
+
+def test_what_was_bought_is_offered_again_only_where_people_buy_it_again(
+    client: TestClient, shoppers: dict[str, Any], model: SegmentationModel
+) -> None:
+    mined = model.affinities
+    assert mined is not None
+    again = {
+        product
+        for product, buyers, repeated in zip(mined.products, mined.buyers, mined.repeat_buyers, strict=True)
+        if repeated >= REPEAT_SHARE * buyers
+    }
+    kinds = set()
+    for lines in list(shoppers.values())[:60]:
+        bought = bought_by(lines)
+        for offer in answered(client, by_transactions(*lines))["recommendation"]["offers"]:
+            kinds.add(offer["kind"])
+            if offer["product"] in bought:
+                assert offer["kind"] == "repeat"
+                assert offer["product"] in again or len(bought[offer["product"]]) >= 2
+            if offer["kind"] != "popular":
+                assert 0 <= offer["chance"] <= 1
+    assert {"repeat", "bought_together"} <= kinds
+
+
+def test_a_tenth_of_the_customers_is_held_out_whatever_is_asked_of_them(client: TestClient) -> None:
+    ids = [str(number) for number in range(12_000, 12_300)]
+    results = client.post("/segment/batch", json=[by_features(one) for one in ids]).json()["results"]
+    kept = {one["answer"]["customer_id"]: one["answer"]["recommendation"]["held_out"] for one in results}
+    assert kept == {one: held_out(one) for one in ids}
+    assert 0.05 < sum(kept.values()) / len(kept) < 0.15
+    for one in ids[:20]:
+        later = answered(client, by_features(one, as_of="2011-12-09", monetary=9_000.0, frequency=40.0))
+        assert later["recommendation"]["held_out"] == kept[one]

@@ -36,11 +36,31 @@ def test_the_profiles_come_with_the_most_valuable_first(client: TestClient, mode
     assert found["model_version"] == model.version
     assert [one["profitability_rank"] for one in found["segments"]] == list(range(1, len(model.segments) + 1))
     assert sum(one["size"] for one in found["segments"]) == model.manifest.customers
-    assert sum(one["share"] for one in found["segments"]) == pytest.approx(1)
+    assert sum(one["share"] for one in found["segments"]) == pytest.approx(1, abs=1e-5)
     assert len({one["name"] for one in found["segments"]}) == len(model.segments)
+    evidence = model.manifest.evidence
+    assert found["evidence"] == {
+        "beyond_chance": evidence.beyond_chance,
+        "says": [one.says for one in evidence.backtests],
+        "warnings": list(evidence.warnings),
+        "unproved": list(evidence.unproved),
+    }
+    assert found["evidence"]["says"]
     for one in found["segments"]:
+        assert {"outcome", "rule", "jaccard", "uplift", "habits"} <= one.keys()
         assert client.get(f"/segments/{one['id']}").json() == one
         assert one["mode_of_quantity"] > 0
+
+
+def test_the_advice_for_a_segment_says_what_a_test_of_it_can_show(client: TestClient, model: SegmentationModel) -> None:
+    for one in model.segments:
+        advice = client.get(f"/segments/{one.id}/recommendations").json()
+        assert advice["holdout"] == {"share": 0.1, "key": "recommendations"}
+        assert one.uplift is not None
+        assert advice["uplift"] == one.uplift.model_dump()
+        assert advice["recommendation"]["detectable_uplift"] == one.uplift.uplift
+        assert advice["products"] == [product.model_dump() for product in one.products]
+        assert len(advice["recommendation"]["offers"]) == len(advice["recommendation"]["products"]) == 10
 
 
 def test_a_segment_there_is_not_is_told_with_those_there_are(client: TestClient) -> None:

@@ -10,6 +10,7 @@ from service.store.ulid import UlidFactory
 
 ULIDS = UlidFactory()
 NOON = datetime(2011, 12, 10, 12, 0, 0, 123456, tzinfo=UTC)
+PRODUCTS = json.dumps([{"product": "22423", "why": 'Café “\\ \t"', "chance": None}])
 FEATURES = json.dumps({"recency": 12.5, "frequency": 34.0, "country": 'Côte d’Ivoire \\ \t"x"', "gap": None})
 
 

@@ -13,7 +13,7 @@ from service.store.assignment import Assignment
 from service.store.ledger import Ledger, open_ledger
 from service.store.reader import Reader
 from service.store.schema import assignments, customers
-from tests.service.store.records import NOON, assignment
+from tests.service.store.records import NOON, PRODUCTS, assignment
 
 # Few customers and few times, so that they meet; the last number shuffles the ids.
 ROWS = st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.integers(0, 4), st.integers(0, 1000))
@@ -53,6 +53,7 @@ def test_the_newest_as_of_wins_and_ties_go_to_the_later_id(
                 id=f"{shuffle:013d}{number:013d}",
                 as_of=NOON + timedelta(days=day),
                 segment_id=segment,
+                products=PRODUCTS if number % 2 else None,
             )
             rows.append(row)
             newest[customer] = max(newest.get(customer, row), row, key=lambda one: (one.as_of, one.id))

@@ -10,7 +10,7 @@ from service.store.database import open_engine
 from service.store.errors import StoreUnavailable
 from service.store.reader import Reader
 from service.store.writer import GroupCommit
-from tests.service.store.records import NOON, assignment
+from tests.service.store.records import NOON, PRODUCTS, assignment
 
 
 def store(engine: sa.Engine, rows: Sequence[Assignment]) -> None:
@@ -24,7 +24,7 @@ def store(engine: sa.Engine, rows: Sequence[Assignment]) -> None:
 
 
 def test_what_was_stored_is_read_back_exactly(engine: sa.Engine, reader: Reader) -> None:
-    row = assignment("Zoë; DROP TABLE \\ \t\n “x”")
+    row = assignment("Zoë; DROP TABLE \\ \t\n “x”", products=PRODUCTS)
     store(engine, [row])
     assert reader.current(row.customer_id) == row
     assert reader.find(row.id) == row

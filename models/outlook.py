@@ -1,0 +1,282 @@
+"""What will become of a customer who buys nothing, and what it takes to move up, exactly as the scorer would say."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.course import Motion, Pathfinder
+from models.features import FEATURE
+from models.scorer import Scorer
+
+Values = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+FAR = 1096  # days, three years: nobody plans for later
+MOST_ORDERS = 24
+DEAREST = 1000  # order values: no dearer order is worth proposing
+MOST_SPEND = 2**53  # float64 has no next whole unit beyond it
+DAY = 86_400_000_000  # microseconds
+
+Known = Mapping[str, float | str]
+
+
+class Decay(NamedTuple):
+    """The first UTC date at whose start a customer who buys nothing is in another segment, and that one's index."""
+
+    on: date
+    becomes: int
+
+
+class ByOrders(NamedTuple):
+    """The fewest further typical orders that move a customer up, and the index of the segment they lead to.
+
+    `order_value` is what each of them is worth: the customer's orders' average.
+    """
+
+    orders: int
+    becomes: int
+    order_value: float
+
+
+class BySpend(NamedTuple):
+    """The smallest value of one further order that moves a customer up, and the index of the segment it leads to.
+
+    In whole units of the data's currency.
+    """
+
+    spend: int
+    becomes: int
+
+
+class NextSegment(NamedTuple):
+    """What moves a customer up; at least one way is known. The two ways may lead to different segments."""
+
+    by_orders: ByOrders | None
+    by_spend: BySpend | None
+
+
+class _Purchases(NamedTuple):
+    """What further orders start from. Numbers for one customer, arrays of shape (n,) for n; NaN is not known.
+
+    `orders` is the frequency, at least 1. `counted` is 1 where `returned` and `bought` are the values behind the
+    return rate, and 0 where they cannot be told and stand for a rate that stays.
+    """
+
+    frequency: Any
+    monetary: Any
+    tenure: Any
+    average_order_value: Any
+    order_value: Any
+    orders: Any
+    returned: Any
+    bought: Any
+    counted: Any
+
+
+# What further orders at `as_of` make of the features. All others stay, for it is the same products that are bought.
+Purchase = Mapping[str, Callable[[_Purchases], Motion]]
+BY_ORDERS: Purchase = {  # t orders of the customer's order value
+    "recency": lambda of: (0.0, 0.0, 1.0, 0.0),
+    "frequency": lambda of: (of.frequency, 1.0, 1.0, 0.0),
+    "monetary": lambda of: (of.monetary, of.order_value, 1.0, 0.0),
+    "mean_gap": lambda of: (of.tenure, 0.0, of.orders - 1.0, 1.0),
+    "return_rate": lambda of: (of.returned, 0.0, of.bought, of.counted * of.order_value),
+}
+BY_SPEND: Purchase = {  # one order of value t
+    "recency": lambda of: (0.0, 0.0, 1.0, 0.0),
+    "frequency": lambda of: (of.frequency + 1.0, 0.0, 1.0, 0.0),
+    "monetary": lambda of: (of.monetary, 1.0, 1.0, 0.0),
+    "average_order_value": lambda of: (of.average_order_value * of.orders, 1.0, of.orders + 1.0, 0.0),
+    "mean_gap": lambda of: (of.tenure, 0.0, of.orders, 0.0),
+    "return_rate": lambda of: (of.returned, 0.0, of.bought, of.counted),
+}
+
+
+class Outlook:
+    """The outlook of one model's customers. What depends on the model alone is prepared once.
+
+    A customer is known by `values`, the features that decide, in the scorer's order; by `known`, what else is known
+    of the features by name; and by `nearest`, the index of the segment the scorer places the values in.
+    """
+
+    def __init__(self, scorer: Scorer, ranks: Sequence[int]) -> None:
+        """`ranks` has each segment's profitability rank, 1 the best, in the order of the scorer's centres."""
+        indices = range(len(ranks))
+        self._position = {name: index for index, name in enumerate(scorer.features)}
+        self._pathfinder = Pathfinder(scorer)
+        self._grows = [FEATURE[name].grows if name in FEATURE else "never" for name in scorer.features]
+        self._stays = set(self._grows) == {"never"}
+        self._unsold = BY_SPEND.keys().isdisjoint(scorer.features)
+        self._others = [frozenset(indices) - {index} for index in indices]
+        self._better = [frozenset(one for one in indices if ranks[one] < ranks[index]) for index in indices]
+        self._others_of_many, self._better_of_many = (
+            np.array([[one in wanted for one in indices] for wanted in each]) for each in (self._others, self._better)
+        )
+
+    def decay(self, values: Sequence[float], known: Known, as_of: datetime, nearest: int) -> Decay | None:
+        """When a customer leaves the segment if nothing is bought; None where not within `FAR` days.
+
+        `as_of` is the moment the values hold for, with its zone.
+        """
+        if self._stays:
+            return None
+        one_order = "while one order" in self._grows and self._frequency(values, known) == 1
+        paces = {"never": 0.0, "always": 1.0, "while one order": float(one_order)}
+        motions = [(value, paces[grows], 1.0, 0.0) for value, grows in zip(values, self._grows, strict=True)]
+        day, done = _day(as_of)
+        found = self._pathfinder.first(motions, self._others[nearest], FAR, done)
+        return Decay(day + timedelta(days=found[0]), found[1]) if found else None
+
+    def decays(
+        self, values: Values, known: Sequence[Known], as_of: Sequence[datetime], nearest: Indices
+    ) -> list[Decay | None]:
+        """The same for n customers at once; `values` has shape (n, d), `nearest` (n,)."""
+        if self._stays or not len(values):
+            return [None] * len(values)
+        one_order: Any = False
+        if "while one order" in self._grows:
+            one_order = self._frequency_of_many(values, known) == 1
+        paces = {"never": 0.0, "always": 1.0, "while one order": np.where(one_order, 1.0, 0.0)}
+        motions = [(column, paces[grows], 1.0, 0.0) for column, grows in zip(values.T, self._grows, strict=True)]
+        days = [_day(moment) for moment in as_of]
+        found = self._pathfinder.first_of_many(
+            motions,
+            self._others_of_many[nearest],
+            np.full(len(values), float(FAR)),
+            np.array([done for _, done in days]),
+        )
+        return [
+            Decay(day + timedelta(days=step), becomes) if step else None
+            for (day, _), step, becomes in zip(days, *(column.tolist() for column in found), strict=True)
+        ]
+
+    def next_segment(self, values: Sequence[float], known: Known, nearest: int) -> NextSegment | None:
+        """What moves a customer up; None where neither orders nor a dearer order do, or their value is not known."""
+        better = self._better[nearest]
+        if self._unsold or not better:
+            return None
+        purchases = self._purchases(values, known)
+        if not purchases.order_value > 0:
+            return None
+        dearest = max(1, math.floor(min(DEAREST * purchases.order_value, MOST_SPEND)))
+        orders = self._first(BY_ORDERS, values, purchases, better, MOST_ORDERS)
+        spend = self._first(BY_SPEND, values, purchases, better, dearest)
+        if orders is None and spend is None:
+            return None
+        by_orders = ByOrders(*orders, purchases.order_value) if orders else None
+        return NextSegment(by_orders, BySpend(*spend) if spend else None)
+
+    def next_segments(self, values: Values, known: Sequence[Known], nearest: Indices) -> list[NextSegment | None]:
+        """The same for n customers at once; `values` has shape (n, d), `nearest` (n,)."""
+        if self._unsold or not len(values):
+            return [None] * len(values)
+        purchases = self._purchases_of_many(values, known)
+        better = self._better_of_many[nearest] & (purchases.order_value > 0)[:, None]
+        dearest = np.fmax(1.0, np.floor(np.fmin(DEAREST * purchases.order_value, MOST_SPEND)))
+        most_orders = np.full(len(values), float(MOST_ORDERS))
+        orders, by_orders = self._first_of_many(BY_ORDERS, values, purchases, better, most_orders)
+        spends, by_spend = self._first_of_many(BY_SPEND, values, purchases, better, dearest)
+        return [
+            NextSegment(ByOrders(order, one, worth) if order else None, BySpend(spend, other) if spend else None)
+            if order or spend
+            else None
+            for order, one, worth, spend, other in zip(
+                orders, by_orders, purchases.order_value.tolist(), spends, by_spend, strict=True
+            )
+        ]
+
+    def _first(
+        self, purchase: Purchase, values: Sequence[float], purchases: _Purchases, better: frozenset[int], last: int
+    ) -> tuple[int, int] | None:
+        motions = [
+            purchase[name](purchases) if name in purchase else (value, 0.0, 1.0, 0.0)
+            for name, value in zip(self._position, values, strict=True)
+        ]
+        if math.isnan(sum([sum(motion) for motion in motions])):  # something is not known
+            return None
+        return self._pathfinder.first(motions, better, last)
+
+    def _first_of_many(
+        self, purchase: Purchase, values: Values, purchases: _Purchases, better: NDArray[np.bool_], last: Values
+    ) -> tuple[list[int], list[int]]:
+        motions = [
+            purchase[name](purchases) if name in purchase else (column, 0.0, 1.0, 0.0)
+            for name, column in zip(self._position, values.T, strict=True)
+        ]
+        told = ~np.isnan(sum([sum(motion) for motion in motions], np.zeros(len(values))))
+        steps, becomes = self._pathfinder.first_of_many(motions, better & told[:, None], last, np.zeros(len(values)))
+        return steps.tolist(), becomes.tolist()
+
+    def _purchases(self, values: Sequence[float], known: Known) -> _Purchases:
+        frequency = self._frequency(values, known)
+        monetary, average = self._value("monetary", values, known), self._value("average_order_value", values, known)
+        order_value = monetary / frequency if average != average and frequency > 0 else average
+        rate = self._value("return_rate", values, known)
+        counted = 0 < rate < 1 and monetary > 0
+        bought = monetary / (1 - rate) if counted else 1.0
+        return _Purchases(
+            frequency=frequency,
+            monetary=monetary,
+            tenure=self._value("tenure", values, known),
+            average_order_value=average,
+            order_value=order_value,
+            orders=1.0 if frequency < 1 else frequency,
+            returned=rate * bought,
+            bought=bought,
+            counted=float(counted),
+        )
+
+    def _purchases_of_many(self, values: Values, known: Sequence[Known]) -> _Purchases:
+        frequency = self._frequency_of_many(values, known)
+        monetary, average, rate, tenure = (
+            self._column(name, values, known) for name in ("monetary", "average_order_value", "return_rate", "tenure")
+        )
+        mean = np.divide(monetary, frequency, out=np.full(len(values), np.nan), where=frequency > 0)
+        counted = (rate > 0) & (rate < 1) & (monetary > 0)
+        bought = np.divide(monetary, 1 - rate, out=np.ones(len(values)), where=counted)
+        return _Purchases(
+            frequency=frequency,
+            monetary=monetary,
+            tenure=tenure,
+            average_order_value=average,
+            order_value=np.where(np.isnan(average), mean, average),
+            orders=np.where(frequency < 1, 1.0, frequency),
+            returned=rate * bought,
+            bought=bought,
+            counted=counted.astype(np.float64),
+        )
+
+    def _frequency(self, values: Sequence[float], known: Known) -> float:
+        """The number of orders; where it is not told, a mean gap as long as the tenure tells that it is one."""
+        frequency = self._value("frequency", values, known)
+        if frequency == frequency:
+            return frequency
+        return 1.0 if self._value("mean_gap", values, known) == self._value("tenure", values, known) else math.nan
+
+    def _frequency_of_many(self, values: Values, known: Sequence[Known]) -> Values:
+        frequency = self._column("frequency", values, known)
+        if not np.isnan(frequency).any():
+            return frequency
+        one = self._column("mean_gap", values, known) == self._column("tenure", values, known)
+        return np.where(np.isnan(frequency) & one, 1.0, frequency)
+
+    def _value(self, name: str, values: Sequence[float], known: Known) -> float:
+        position = self._position.get(name)
+        return float(known.get(name, math.nan)) if position is None else values[position]
+
+    def _column(self, name: str, values: Values, known: Sequence[Known]) -> Values:
+        position = self._position.get(name)
+        if position is not None:
+            return values[:, position]
+        return np.array([one.get(name, math.nan) for one in known], dtype=np.float64)
+
+
+def _day(as_of: datetime) -> tuple[date, float]:
+    """The UTC day of a moment, and the part of it that is done."""
+    as_of = as_of.astimezone(UTC)
+    seconds = (as_of.hour * 60 + as_of.minute) * 60 + as_of.second
+    return as_of.date(), (seconds * 1_000_000 + as_of.microsecond) / DAY

@@ -1,0 +1,87 @@
+"""What to do about a customer, as JSON: what depends on the segment alone was encoded beforehand."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from models.affinity import COUNT, Bought, ProductAdvisor, RecommendedProduct
+from models.holdout import held_out
+from models.model import SegmentationModel
+from models.playbook import Playbooks, playbook_for
+from models.segment import Segment
+
+CHANCE_DECIMALS = 4
+
+
+class Advice:
+    """The advice of one model. Segments are known by their index among the model's."""
+
+    def __init__(self, model: SegmentationModel, playbooks: Playbooks) -> None:
+        self._advisor = ProductAdvisor(model.affinities) if model.affinities is not None else None
+        self._ids = [one.id for one in model.segments]
+        self._tells_orders = model.manifest.source == "transactions"
+        books = [playbook_for(playbooks, one.name) for one in model.segments]
+        self._discounts = [book.discount for book in books]
+        offers = [[_offer(product) for product in self._popular(one)] for one in model.segments]
+        uplifts = [one.uplift.uplift if one.uplift else None for one in model.segments]
+        self._openings = [f'{_json(book.model_dump())[:-1]},"discount_most_percent":' for book in books]
+        self._uplifts = [f',"detectable_uplift":{_json(uplift)}' for uplift in uplifts]
+        self._popular_products = [_products(_json(of_segment), of_segment) for of_segment in offers]
+
+    def own_products(self, bought: Mapping[str, Bought], segment: int) -> str | None:
+        """The products to offer to a customer who bought these, as a JSON list; None where only those of the segment
+        are known."""
+        if self._advisor is None or not bought:
+            return None
+        return _json([_offer(one) for one in self._advisor.recommend(bought, self._ids[segment], COUNT)])
+
+    def of_customer(self, segment: int, customer_id: str, features: Mapping[str, Any], own_products: str | None) -> str:
+        """A `Recommendation` as JSON. `own_products` is what `own_products` said, None for the segment's."""
+        most = self._discounts[segment].highest(self._known(features, "frequency"), self._known(features, "recency"))
+        products = self._popular_products[segment]
+        if own_products is not None:
+            products = _products(own_products, from_json(own_products))
+        return (
+            f'{self._openings[segment]}{most},"held_out":{"true" if held_out(customer_id) else "false"}'
+            f"{self._uplifts[segment]}{products}"
+        )
+
+    def of_segment(self, segment: int) -> str:
+        """A `SegmentAdvice` as JSON."""
+        playbook = self._openings[segment].removesuffix(',"discount_most_percent":')
+        return f"{playbook}{self._uplifts[segment]}{self._popular_products[segment]}"
+
+    def _known(self, features: Mapping[str, Any], name: str) -> float:
+        """A feature by which a discount is judged; NaN, to which none is given, where it is not known."""
+        value = features.get(name, math.nan) if self._tells_orders else math.nan
+        return math.nan if value is None else float(value)
+
+    def _popular(self, segment: Segment) -> Sequence[RecommendedProduct]:
+        if self._advisor is not None:
+            return self._advisor.recommend(None, segment.id, COUNT)
+        return [
+            RecommendedProduct(one.product, one.description, "popular", None, 0, one.customers)
+            for one in segment.products
+        ]
+
+
+def _offer(one: RecommendedProduct) -> dict[str, Any]:
+    chance = None if one.chance is None else round(one.chance, CHANCE_DECIMALS)
+    return {
+        "product": one.product,
+        "description": one.description,
+        "kind": one.kind,
+        "why": one.why,
+        "chance": chance,
+    }
+
+
+def _products(encoded: str, offers: Sequence[Mapping[str, Any]]) -> str:
+    """The end of a recommendation: the products' codes, and the offers as they are encoded."""
+    return f',"products":{_json([one["product"] for one in offers])},"offers":{encoded}}}'
+
+
+def _json(value: object) -> str:
+    return to_json(value).decode()

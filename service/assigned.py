@@ -1,0 +1,40 @@
+"""A customer to assign, and the same customer once the segment is decided."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from models.affinity import Bought
+from models.outlook import Decay, NextSegment
+from service.store.assignment import Assignment
+
+
+class Case(NamedTuple):
+    """A customer whose features are known. `values` are those that decide, in the model's order.
+
+    `bought` is what the customer bought by product, where that is known.
+    """
+
+    customer_id: str
+    as_of: datetime
+    values: Sequence[float]
+    features: Mapping[str, float | str]
+    ignored: Mapping[str, int]
+    bought: Mapping[str, Bought] | None = None
+
+
+class Assigned(NamedTuple):
+    """A customer whose segment is decided: the row to store, and what the answer is worded from meanwhile.
+
+    `nearest` and `second` index the model's segments; `contributions` are in the order of its features, of which
+    `strongest` carried the decision. `decay` is where the customer goes by buying nothing, `following` by buying more.
+    """
+
+    case: Case
+    row: Assignment
+    nearest: int
+    second: int
+    contributions: Sequence[float]
+    strongest: Sequence[int]
+    decay: Decay | None
+    following: NextSegment | None

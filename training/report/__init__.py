@@ -1,0 +1,1 @@
+"""The report: everything known of a model as one page for a person."""
