@@ -102,7 +102,9 @@ class Refits:
         weight = np.array([len(part) for part in parts], dtype=np.float64)
         shares = np.array([self.kept[part].mean() for part in parts])
         grown = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(distance, shares, sample_weight=weight)
-        distinct = np.concatenate([[True], np.diff(distance) > 1e-9])
+        # on the border itself a coin decides; the nearest customers lie a little beyond it
+        distance, grown = np.append(0.0, distance), np.append(min(0.5, float(grown[0])), grown)
+        distinct = np.append(True, np.diff(distance) > 1e-9)
         left = self.placed != self.labels
         gone = int(np.count_nonzero(left))
         to_second = int(np.count_nonzero(left & (self.placed == second)))
