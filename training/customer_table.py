@@ -19,8 +19,8 @@ from models.features import LARGEST
 from training.errors import TooFewCustomers, UnreadableSource
 from training.reading import csvfile, figures
 from training.reading.figures import PLAIN, FigureReading
-from training.reading.grid import open_grid
 from training.reading.part import Opened, Part
+from training.reading.source import open_file
 from training.reading.texts import text
 from training.table_columns import Columns
 from training.workspace import Workspace
@@ -86,8 +86,11 @@ def read_customer_table(
     """
     asked = Columns(id_column, features, describe)
     try:
-        opened = open_grid(path, workspace, asked.choose)
-        return _table(_Rows.of(opened, workspace), len(features), describe is not None)
+        if not path.is_file():
+            raise UnreadableSource(f"There is no file {path}; a table of customers is one CSV, XLSX or Parquet file.")
+        return _table(
+            _Rows.of(open_file(path, workspace, asked.choose), workspace), len(features), describe is not None
+        )
     except duckdb.Error as error:
         raise UnreadableSource(f"{path.name}: reading failed: {str(error).splitlines()[0]}") from error
 

@@ -1,14 +1,12 @@
 """CSV and its relatives: any of four delimiters, quoted or not, in any encoding that is in use."""
 
 import csv
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import UnreadableSource
 from training.reading import plainfile
-from training.reading.columns import resolve
-from training.reading.part import Opened, Part
+from training.reading.part import Choose, Opened, Part
 from training.reading.plainfile import PlainFile
 from training.workspace import Workspace
 
@@ -27,11 +25,11 @@ class _Header:
     blank_lines: int
 
 
-def open_csv(file: Path, workspace: Workspace, overrides: Mapping[str, str]) -> Opened:
+def open_csv(file: Path, workspace: Workspace, choose: Choose) -> Opened:
     """The file as one part whose columns are all text. Raises UnreadableSource."""
     plain = plainfile.open_plain(file, workspace)
     header = _header(file.name, plain)
-    columns = resolve(header.names, overrides, where=file.name)
+    columns = choose(header.names, file.name)
     rejects = workspace.name("rejects")
     table = workspace.backend.read_csv(
         str(plain.path),

@@ -1,8 +1,11 @@
 """A piece of a source whose columns are known but whose values are not yet read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+# From the names a table has, and what it is called, to the column of each field. Raises UnreadableSource.
+Choose = Callable[[Sequence[str], str], Mapping[str, str]]
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,18 @@ import ibis
 from models.evidence import SourceFile
 from training.errors import UnreadableSource
 from training.reading import csvfile, database, dates
+from training.reading.columns import resolve
 from training.reading.csvfile import open_csv
 from training.reading.lines import SCHEMA, Lines
 from training.reading.parquet import open_parquet
-from training.reading.part import Opened, Part
+from training.reading.part import Choose, Opened, Part
 from training.reading.piece import Piece
 from training.reading.survey import survey
 from training.reading.workbook import open_workbook
 from training.workspace import Workspace
 
 # A file is what its first bytes say, whatever it is called; all else is text.
-OPENERS: Mapping[bytes, Callable[[Path, Workspace, Mapping[str, str]], Opened]] = {
+OPENERS: Mapping[bytes, Callable[[Path, Workspace, Choose], Opened]] = {
     b"PK\x03\x04": open_workbook,
     b"\xd0\xcf\x11\xe0": open_workbook,
     b"PAR1": open_parquet,
@@ -74,7 +75,11 @@ def _open(sources: Sequence[str], workspace: Workspace, query: str | None, colum
         return [database.open_query(sources[0], query, workspace, columns)]
     if query is not None:
         raise UnreadableSource("--query goes with a database URL, such as sqlite:///shop.db, not with files.")
-    return [_open_file(file, workspace, columns) for file in _files(sources)]
+
+    def choose(names: Sequence[str], where: str) -> Mapping[str, str]:
+        return resolve(names, columns, where=where)
+
+    return [open_file(file, workspace, choose) for file in _files(sources)]
 
 
 def _files(sources: Sequence[str]) -> list[Path]:
@@ -105,13 +110,14 @@ def _is_data(file: Path) -> bool:
     return last.lower() in SUFFIXES and not file.name.startswith((".", "~"))
 
 
-def _open_file(file: Path, workspace: Workspace, columns: Mapping[str, str]) -> Opened:
+def open_file(file: Path, workspace: Workspace, choose: Choose) -> Opened:
+    """One file, with those of its columns that are chosen. Raises UnreadableSource."""
     try:
         with file.open("rb") as stream:
             magic = stream.read(4)
     except OSError as error:
         raise UnreadableSource(f"{file.name} cannot be opened: {error.strerror}.") from None
-    return OPENERS.get(magic, open_csv)(file, workspace, columns)
+    return OPENERS.get(magic, open_csv)(file, workspace, choose)
 
 
 def _lines(opened: Sequence[Opened], workspace: Workspace, date_format: str | None) -> Lines:

@@ -1,6 +1,6 @@
 """Excel workbooks: every sheet whose columns are understood is a part."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +8,19 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from training.errors import UnreadableSource
 from training.reading import cells
-from training.reading.columns import resolve
-from training.reading.part import Opened, Part
+from training.reading.part import Choose, Opened, Part
 from training.reading.plainfile import fingerprint
 from training.workspace import Workspace
 
 
-def open_workbook(file: Path, workspace: Workspace, overrides: Mapping[str, str]) -> Opened:
+def open_workbook(file: Path, workspace: Workspace, choose: Choose) -> Opened:
     """Raises UnreadableSource if no sheet has the columns needed, with the first sheet's reason."""
     parts, refused = [], []
     try:
         with CalamineWorkbook.from_path(file) as book:
             for name in book.sheet_names:
                 try:
-                    parts.append(_part(f"{file.name}, sheet '{name}'", book, name, workspace, overrides))
+                    parts.append(_part(f"{file.name}, sheet '{name}'", book, name, workspace, choose))
                 except UnreadableSource as error:
                     refused.append(str(error))
     except CalamineError as error:
@@ -34,10 +33,10 @@ def open_workbook(file: Path, workspace: Workspace, overrides: Mapping[str, str]
     return Opened(file.name, fingerprint(file), file.stat().st_size, tuple(parts), notes)
 
 
-def _part(where: str, book: CalamineWorkbook, sheet: str, workspace: Workspace, overrides: Mapping[str, str]) -> Part:
+def _part(where: str, book: CalamineWorkbook, sheet: str, workspace: Workspace, choose: Choose) -> Part:
     rows = _rows(book.get_sheet_by_name(sheet).iter_rows())
     names = [(cells.written(cell) or "").strip() for cell in next(rows, [])]
-    columns = resolve([name for name in names if name], overrides, where=where)
+    columns = choose([name for name in names if name], where)
     places = [names.index(name) for name in columns.values()]
     parquet = workspace.file(".parquet")
     texts = ([cells.written(row[place]) for place in places] for row in rows)
