@@ -41,8 +41,9 @@ BY_BACKTEST = (
     "Otherwise the sound candidate with the fewest segments is taken that is within as much of the highest R²."
 )
 BY_CLARITY = (
-    "There is no back-test to choose by, so of the sound ones that learn no axis the one with the highest silhouette "
-    "is taken; the way of the model before is kept while it is sound."
+    "There is no back-test to choose by: of the first way in the table that has sound candidates and learns no axis, "
+    "the one with the highest silhouette is taken (silhouettes of different ways do not compare); the way of the model "
+    "before is kept while it is sound."
 )
 NONE_SOUND = "Where none is sound, the most stable of those with no segment too small is taken."
 
@@ -183,7 +184,8 @@ def _choose(measured: Sequence[_Measured], trial: Trial | None) -> Choice:
         chosen, why = _most_telling(sound, trial)
     else:
         kept = [one for one in sound if one.option.k is not None]
-        chosen = kept[0] if kept else max(sound, key=lambda one: one.candidate.silhouette)
+        first = [one for one in sound if one.option is sound[0].option]
+        chosen = kept[0] if kept else max(first, key=lambda one: one.candidate.silhouette)
         why = "are as the model before made them" if kept else "are the clearest of the sound ones"
     candidates = tuple(
         one.candidate.model_copy(update={"excluded": flaw}) for one, flaw in zip(measured, flaws, strict=True)
