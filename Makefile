@@ -61,10 +61,11 @@ test-containers: $(DEVELOPMENT) ## Build the images, start all containers, do th
 bench: $(DEVELOPMENT) ## Measure; BENCH_ARGS says what
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
+# Extras stay in the locks: asked for coverage[toml] where only coverage is pinned, older pips take a newer release, and refuse it.
 lock: $(BIN)/python ## Remake requirements*.lock; LOCK_ARGS=--upgrade for the newest versions
 	@test -n "$(UV)" || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	@set -e; \
-	lock() { $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	lock() { $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-header \
 	  --python-version 3.11 $(LOCK_ARGS) pyproject.toml "$$@"; }; \
 	lock --extra training --extra development --output-file requirements-development.lock; \
 	lock --extra training --constraint requirements-development.lock --output-file requirements-training.lock; \
