@@ -221,7 +221,7 @@ class Outlook:
         return _Purchases(
             frequency=frequency,
             monetary=monetary,
-            tenure=self._value("tenure", values, known),
+            tenure=self._tenure(frequency, values, known),
             average_order_value=average,
             order_value=order_value,
             orders=1.0 if frequency < 1 else frequency,
@@ -232,8 +232,9 @@ class Outlook:
 
     def _purchases_of_many(self, values: Values, known: Sequence[Known]) -> _Purchases:
         frequency = self._frequency_of_many(values, known)
-        monetary, average, rate, tenure = (
-            self._column(name, values, known) for name in ("monetary", "average_order_value", "return_rate", "tenure")
+        monetary, average, rate, tenure, recency, gap = (
+            self._column(name, values, known)
+            for name in ("monetary", "average_order_value", "return_rate", "tenure", "recency", "mean_gap")
         )
         mean = np.divide(monetary, frequency, out=np.full(len(values), np.nan), where=frequency > 0)
         counted = (rate > 0) & (rate < 1) & (monetary > 0)
@@ -241,7 +242,7 @@ class Outlook:
         return _Purchases(
             frequency=frequency,
             monetary=monetary,
-            tenure=tenure,
+            tenure=np.where(np.isnan(tenure), _span(frequency, recency, gap), tenure),
             average_order_value=average,
             order_value=np.where(np.isnan(average), mean, average),
             orders=np.where(frequency < 1, 1.0, frequency),
@@ -249,6 +250,12 @@ class Outlook:
             bought=bought,
             counted=counted.astype(np.float64),
         )
+
+    def _tenure(self, frequency: float, values: Sequence[float], known: Known) -> float:
+        tenure = self._value("tenure", values, known)
+        if tenure == tenure:
+            return tenure
+        return _span(frequency, self._value("recency", values, known), self._value("mean_gap", values, known))
 
     def _frequency(self, values: Sequence[float], known: Known) -> float:
         """The number of orders; where it is not told, a mean gap as long as the tenure tells that it is one."""
@@ -273,6 +280,11 @@ class Outlook:
         if position is not None:
             return values[:, position]
         return np.array([one.get(name, math.nan) for one in known], dtype=np.float64)
+
+
+def _span(frequency: Any, recency: Any, gap: Any) -> Any:
+    """The tenure, where it was not told: the gaps between the orders, and the wait since the last."""
+    return recency + gap * (frequency - 1)
 
 
 def _day(as_of: datetime) -> tuple[date, float]:

@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from models.features import NAMES
 from training.customers import Customers
 from training.history import History
 from training.recipe import Recipe
@@ -22,8 +23,8 @@ PLAIN = (
     Recipe("log RFM and tenure", (*RFM, "tenure"), "log1p", TAILS),
     Recipe("raw RFM", RFM, "identity", TAILS),
 )
-# The features of the value axes; products where the data names them for every customer.
-AXES = (RFM, (*RFM, "tenure"))
+# The features of the value axes, the usual one first; products where the data names them for every customer.
+AXES = ((*RFM, "mean_gap"), RFM)
 PRODUCTS = "distinct_products"
 
 
@@ -32,8 +33,9 @@ class Option:
     """A recipe for the n customers at the end of the data: their ids, and their features in its order (n, d).
 
     `then` is the same way at the back-test's cut-off, learned from what was known there; None where it cannot be
-    tried. `lessons` are what an axis was learned from. `k`, where given, is the only number of segments to try: that of
-    the model before. One that was `asked` for is chosen whatever the others are.
+    tried. `lessons` are what an axis was learned from, and `usual` is the axis taken where nothing speaks for another
+    way. `k`, where given, is the only number of segments to try: that of the model before. One that was `asked` for is
+    chosen whatever the others are.
     """
 
     recipe: Recipe
@@ -41,6 +43,7 @@ class Option:
     ids: Sequence[str]
     values: Values
     lessons: tuple[Lesson, ...] = ()
+    usual: bool = False
     k: int | None = None
     asked: bool = False
 
@@ -52,11 +55,6 @@ class Option:
     def learned(self) -> bool:
         """Whether later purchases had a say in it."""
         return self.recipe.axis is not None
-
-    @property
-    def usual(self) -> bool:
-        """Whether it is the value axis made where nothing speaks for another."""
-        return bool(self.lessons) and "tenure" not in self.recipe.features
 
     def relearned(self, chosen: Callable[[Sequence[str]], NDArray[np.bool_]], seed: int) -> Recipe:
         """The recipe as some customers alone would teach it."""
@@ -93,19 +91,20 @@ def options_of(
     if cut_off is not None:
         more = (PRODUCTS,) if customers.all_have((PRODUCTS,)) else ()
         for features in AXES:
-            found += _axis((*features, *more), customers, history, cut_off, seed)
+            in_order = tuple(name for name in NAMES if name in (*features, *more))
+            found += _axis(in_order, customers, history, cut_off, seed, usual=features == AXES[0])
     return found
 
 
 def _axis(
-    features: tuple[str, ...], customers: Customers, history: History, cut_off: datetime, seed: int
+    features: tuple[str, ...], customers: Customers, history: History, cut_off: datetime, seed: int, *, usual: bool
 ) -> list[Option]:
     now, then = (_lessons(features, history, moment) for moment in (history.as_of, cut_off))
     if not now or not then:
         return []
     values = customers.matrix(features)
     recipe, recipe_then = learn_axis(now, features, seed), learn_axis(then, features, seed)
-    return [Option(recipe, recipe_then, customers.known.ids, values, now)]
+    return [Option(recipe, recipe_then, customers.known.ids, values, now, usual)]
 
 
 def _lessons(features: tuple[str, ...], history: History, end: datetime) -> tuple[Lesson, ...]:

@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 
 # The penalty on the weights, as a share of the number of customers: none, but for a trace to keep the equations sound,
 # along the direction every marketer starts from: more recent, more often, more. Little data then bends it little.
-RIDGE, TRACE = 0.2, 0.001
+RIDGE, TRACE = 0.5, 0.001
 START = {"recency": -1.0, "frequency": 1.0, "monetary": 1.0}
 TAILS = 0.01
 HELD = 300  # customers of each cut-off for whom the conditions are asked
@@ -44,7 +44,8 @@ class Lesson:
 def learn_axis(lessons: Sequence[Lesson], features: Sequence[str], seed: int) -> Recipe:
     """The recipe whose axis predicts log revenue best over all lessons; features of each are scaled by themselves.
 
-    `features` must have recency, frequency and monetary among them.
+    `features` must have recency, frequency and monetary among them; a further one that time or an order changes can
+    be the mean gap only.
     """
     rows, outcomes, conditions = [], [], []
     for lesson in lessons:
@@ -75,10 +76,10 @@ def _terms(scaled: Values) -> Values:
 
 
 def _after_waiting(values: Values, features: Sequence[str], days: float) -> Values:
-    later = values.copy()
-    for name in ("recency", "tenure"):
-        if name in features:
-            later[:, list(features).index(name)] += days
+    later, place = values.copy(), {name: index for index, name in enumerate(features)}
+    later[:, place["recency"]] += days
+    if "mean_gap" in place:  # of a single order it is the wait since then
+        later[values[:, place["frequency"]] == 1.0, place["mean_gap"]] += days
     return later
 
 
@@ -88,6 +89,10 @@ def _after_an_order(values: Values, features: Sequence[str]) -> Values:
     after[:, place["monetary"]] += np.maximum(values[:, place["monetary"]] / values[:, place["frequency"]], 0.0)
     after[:, place["frequency"]] += 1.0
     after[:, place["recency"]] = 0.0
+    if "mean_gap" in place:
+        orders = values[:, place["frequency"]]
+        tenure = values[:, place["recency"]] + values[:, place["mean_gap"]] * (orders - 1.0)
+        after[:, place["mean_gap"]] = tenure / orders
     return after
 
 

@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-FEATURES = {"recency": 12.0, "frequency": 5.0, "monetary": 812.5, "tenure": 200.0, "distinct_products": 40.0}
+FEATURES = {
+    "recency": 12.0, "frequency": 5.0, "monetary": 812.5, "tenure": 200.0, "mean_gap": 47.0, "distinct_products": 40.0,
+}  # fmt: skip
 AS_OF = "2011-12-10T00:00:00Z"
 
 

@@ -133,7 +133,7 @@ def test_where_no_model_was_before_the_usual_way_is_kept_while_none_tells_signif
     bought = random.random(2_000) < 1 / (1 + np.exp(10 - values.sum(axis=1)))
     trial = Trial(Snapshot(datetime(2011, 9, 1, tzinfo=UTC), customers, np.where(bought, 20.0, 0.0)), 90, 0)
     recipe, ids = Recipe("axis", FEW, "identity", 0.0, (1.0, 1.0, 0.0, 0.0, 0.0)), customers.known.ids
-    usual = Option(recipe, recipe, ids, values, (Lesson(ids, values, trial.snapshot.log_revenue),))
+    usual = Option(recipe, recipe, ids, values, (Lesson(ids, values, trial.snapshot.log_revenue),), True)
     found = select([option(values, FEW), usual], [4, DEFAULT, 8], trial, 0, quiet)
     assert [one.excluded is None for one in found.selection.candidates[-3:]] == [True, True, False]
     assert (found.option.name, found.k) == ("axis", DEFAULT)

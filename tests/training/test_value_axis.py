@@ -10,7 +10,7 @@ from training.recipe import Recipe, prepared
 from training.value_axis import HELD, Lesson, learn_axis
 
 Values = NDArray[np.float64]
-FEATURES = ("recency", "frequency", "monetary", "tenure", "distinct_products")
+FEATURES = ("recency", "frequency", "monetary", "mean_gap", "distinct_products")
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -24,7 +24,7 @@ def customers(n: int, seed: int) -> Values:
             recency,
             orders,
             orders * random.lognormal(3, 1, n),
-            recency + (orders - 1) * 20,
+            np.where(orders > 1, 20.0, recency),
             orders + random.poisson(9, n),
         ]
     )
@@ -54,11 +54,13 @@ def test_whatever_is_learned_nobody_gains_by_waiting_or_loses_by_an_order(seed: 
     now = places(recipe, of, values)
     room = 1e-9 * max(1.0, float(np.max(np.abs(now))))
     for days in (1.0, 7.0, 30.0, 90.0):
-        later = values + np.array([days, 0.0, 0.0, days, 0.0])
+        later = values + np.array([days, 0.0, 0.0, 0.0, 0.0])
+        later[:, 3] += np.where(values[:, 1] == 1, days, 0.0)
         assert np.max(places(recipe, of, later) - now) <= room, days
     ordered = values + np.column_stack(
         [-values[:, 0], np.ones(120), values[:, 2] / values[:, 1], np.zeros(120), np.zeros(120)]
     )
+    ordered[:, 3] = (values[:, 0] + 20 * (values[:, 1] - 1)) / values[:, 1]
     assert np.min(places(recipe, of, ordered) - now) >= -room
 
 
@@ -68,7 +70,7 @@ def test_the_one_feature_that_later_purchases_depend_on_is_found(feature: str, s
     decisive = np.log1p(values[:, FEATURES.index(feature)])
     of = lesson(300, 1, sign * decisive + np.random.default_rng(2).normal(0, 0.05, 300))
     found = places(learn_axis([of], FEATURES, seed=0), of, values)
-    assert sign * np.corrcoef(found, decisive)[0, 1] > 0.98
+    assert sign * np.corrcoef(found, decisive)[0, 1] > 0.95
 
 
 def test_the_same_lessons_teach_the_same() -> None:
