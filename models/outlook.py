@@ -252,10 +252,9 @@ class Outlook:
         )
 
     def _tenure(self, frequency: float, values: Sequence[float], known: Known) -> float:
-        tenure = self._value("tenure", values, known)
-        if tenure == tenure:
-            return tenure
-        return _span(frequency, self._value("recency", values, known), self._value("mean_gap", values, known))
+        told = self._value("tenure", values, known)
+        span = _span(frequency, self._value("recency", values, known), self._value("mean_gap", values, known))
+        return float(told if told == told else span)
 
     def _frequency(self, values: Sequence[float], known: Known) -> float:
         """The number of orders; where it is not told, a mean gap as long as the tenure tells that it is one."""

@@ -61,6 +61,14 @@ class Stack:
         """One value of `docker inspect`."""
         return run(["docker", "inspect", "--format", form, self.container(service)]).strip()
 
+    def wait_until_healthy(self, service: str, seconds: float) -> None:
+        """Until the engine has asked the service's health check and heard that all is well."""
+        deadline = time.monotonic() + seconds
+        while (seen := self.state(service, "{{.State.Health.Status}}")) != "healthy":
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{service} is {seen} after {seconds:g} s\n{self.compose('logs', check=False)}")
+            time.sleep(0.2)
+
     def inside(self, service: str, *command: str, check: bool = True) -> str:
         """What a command prints inside a running container."""
         return self.compose("exec", "--no-TTY", service, *command, check=check)

@@ -114,7 +114,13 @@ def test_the_answer_is_a_row_in_postgresql(trained: Stack, stored: Any) -> None:
     ]
 
 
+def test_seconds_after_the_first_training_the_container_is_healthy(trained: Stack) -> None:
+    trained.wait_until_healthy("api", 30)
+
+
 def test_compose_waits_until_the_service_is_ready(trained: Stack) -> None:
+    # Started anew: of a container that was unhealthy, compose believes so until the next check.
+    trained.compose("stop", "api")
     trained.compose("up", "--detach", "--wait", "--wait-timeout", "60", "api")
     assert trained.state("api", "{{.State.Health.Status}}") == "healthy"
 

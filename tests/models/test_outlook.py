@@ -239,6 +239,16 @@ def test_what_has_no_meaning_in_time_or_in_orders_has_no_outlook() -> None:
     assert outlook.next_segments(np.array([[20.0, 100.0]]), [known], np.array([0])) == [None]
 
 
+def test_a_tenure_that_is_not_told_is_the_gaps_between_the_orders_and_the_wait_since_the_last() -> None:
+    scorer = scorer_of(("recency", "frequency", "mean_gap"), centres=((90.0, 1.0, 300.0), (0.0, 20.0, 20.0)))
+    outlook, values = Outlook(scorer, (2, 1)), [50.0, 3.0, 100.0]
+    known = {"average_order_value": 30.0}
+    told = outlook.next_segment(values, {**known, "tenure": 250.0}, 0)
+    assert told is not None
+    assert outlook.next_segment(values, known, 0) == told
+    assert outlook.next_segments(np.array([values]), [known], np.array([0])) == [told]
+
+
 @pytest.mark.parametrize(
     ("known", "grows"),
     [
