@@ -132,7 +132,7 @@ class Pathfinder:
         lowest, second = sorted(heights)[:2]
         if second - lowest > self.certain:
             return heights.index(lowest)
-        return self.scorer.place([_value(motion, since) for motion in motions]).nearest
+        return self.scorer.place([value_after(motion, since) for motion in motions]).nearest
 
     def _placed_of_many(self, heights: Values, courses: "_Courses", rows: Indices, t: Values) -> Indices:
         placed: Indices = heights.argmin(axis=1)
@@ -307,7 +307,7 @@ class _Courses:
 
     def values(self, rows: Indices, t: Values) -> Values:
         """The values of some customers after their t steps: (len(rows), d)."""
-        return np.asarray(_value(self._motions[:, rows], (t - self._done[rows])[:, None]))
+        return np.asarray(value_after(self._motions[:, rows], (t - self._done[rows])[:, None]))
 
     def look(self, rows: Indices, t: Values) -> tuple[Spot, Values]:
         """The dimensions of some customers at their steps t, and until which step what is said of them holds."""
@@ -352,7 +352,8 @@ def _total(values: Values) -> Values:
     return np.asarray(values.reshape(len(values), -1).sum(axis=1, keepdims=True))
 
 
-def _value(motion: Any, t: Any) -> Any:
+def value_after(motion: Any, t: Any) -> Any:
+    """The value of a motion after t steps."""
     a, b, p, q = motion
     return (a + b * t) / (p + q * t)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.axis_path import AxisPathfinder
 from models.course import Motion, Pathfinder
 from models.features import FEATURE
 from models.scorer import Scorer
@@ -107,7 +108,7 @@ class Outlook:
         """`ranks` has each segment's profitability rank, 1 the best, in the order of the scorer's centres."""
         indices = range(len(ranks))
         self._position = {name: index for index, name in enumerate(scorer.features)}
-        self._pathfinder = Pathfinder(scorer)
+        self._pathfinder = _pathfinder(scorer)
         self._grows = [FEATURE[name].grows if name in FEATURE else "never" for name in scorer.features]
         self._stays = set(self._grows) == {"never"}
         self._unsold = BY_SPEND.keys().isdisjoint(scorer.features)
@@ -279,6 +280,13 @@ class Outlook:
         if position is not None:
             return values[:, position]
         return np.array([one.get(name, math.nan) for one in known], dtype=np.float64)
+
+
+def _pathfinder(scorer: Scorer) -> Pathfinder:
+    axis = scorer.arrays.axis
+    return (
+        AxisPathfinder(scorer, axis) if axis is not None and scorer.arrays.transform == "log1p" else Pathfinder(scorer)
+    )
 
 
 def _span(frequency: Any, recency: Any, gap: Any) -> Any:
