@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.axis_search import SLACK, AxisSearch, Courses, Line
-from models.course import Flags, Indices, Motion, Pathfinder, Values, value_after
-from models.scorer import Axis, Scorer
+from models.axis_search import SLACK, AxisSearch, Courses, Cut
+from models.course import Changes, Flags, Indices, Motion, Pathfinder, Values, value_after
+from models.scorer import Axis, Line, Scorer
 
 FEW = 64  # steps that are looked at one by one
 
@@ -31,16 +31,19 @@ class Region(NamedTuple):
     high: Sequence[float]
 
 
-class Mover(NamedTuple):
-    """A feature that moves: its place among the features, its motion (p is 1 where q is 0), and the scorer's bounds,
-    mean and scale."""
+# A feature that moves: its index among the scorer's, its motion (p is 1 where q is 0), and the scorer's bounds, mean
+# and scale. A plain tuple, because one is made for every customer.
+Mover = tuple[int, Motion, float, float, float, float]
 
-    feature: int
-    motion: Motion
-    low: float
-    high: float
-    mean: float
-    scale: float
+
+class Start(NamedTuple):
+    """A customer before anything changes: the values, as scaled, how the other features weigh on each, and the place
+    along the axis."""
+
+    values: Sequence[float]
+    scaled: Sequence[float]
+    leaning: Sequence[float]
+    place: float
 
 
 class AxisPathfinder(Pathfinder):
@@ -49,47 +52,37 @@ class AxisPathfinder(Pathfinder):
     def __init__(self, scorer: Scorer, axis: Axis) -> None:
         super().__init__(scorer)
         centres = [centre[0] for centre in scorer.arrays.centres]
-        self._order = sorted(range(len(centres)), key=centres.__getitem__)
-        along = [centres[index] for index in self._order]
-        self._middles = [(one + other) / 2 for one, other in pairwise(along)]
-        apart = min(other - one for one, other in pairwise(along))
+        self._line = Line.of(axis, scorer.arrays.centres)
+        apart = min(abs(centres[one] - centres[other]) for one, other in pairwise(self._line.order))
         self._doubt = self.certain / (2 * apart)  # a place nearer to a border than this is the scorer's to judge
+        self._axis = axis
         self._linear, self._products = axis.linear, axis.products
         self._regions: dict[frozenset[int], Region] = {}
-        self._line = Line(axis, np.array(self._middles), np.array(self._order, dtype=np.intp), self._doubt)
+        self._latest = Start((), (), (), 0.0)
 
     def first(
-        self, motions: Sequence[Motion], wanted: Collection[int], last: int, done: float = 0.0
+        self, values: Sequence[float], changes: Changes, wanted: Collection[int], last: int, done: float = 0.0
     ) -> tuple[int, int] | None:
-        movers, scaled = self._at_first(motions, 1 - done)
-        together = _move_together(movers)
-        if not together and last > FEW:
-            return super().first(motions, wanted, last, done)
-        leaning = [sum(map(mul, row, scaled)) for row in self._products]
-        place = sum([at * (one + more) for at, one, more in zip(scaled, self._linear, leaning, strict=True)])
-        course = _Course(
-            movers,
-            place,
-            [scaled[one.feature] for one in movers],
-            [self._linear[one.feature] + 2 * leaning[one.feature] for one in movers],
-            [[self._products[one.feature][other.feature] for other in movers] for one in movers],
-        )
+        course = self._course(values, changes, 1 - done)
+        if not course.together and last > FEW:
+            return super().first(values, changes, wanted, last, done)
         region = self._region(frozenset(wanted))
+        middles, doubt = self._line.middles, self._doubt
         t = 1
         while t <= last:
             at = course.at(t - done)
-            index = bisect_left(self._middles, at)
+            index = bisect_left(middles, at)
             low, high = region.low[index], region.high[index]
-            if min(abs(at - low), abs(high - at)) <= self._doubt:
-                placed = self.scorer.place([value_after(motion, t - done) for motion in motions]).nearest
+            if at - low <= doubt or high - at <= doubt:
+                placed = self._placed_after(values, changes, t - done)
                 if placed in wanted:
                     return t, placed
                 t += 1
             elif region.wanted[index]:
-                return t, self._settled(index, at, motions, t - done)
-            elif not movers:
+                return t, self._settled(index, at, values, changes, t - done)
+            elif course.rests:
                 return None
-            elif together:
+            elif course.together:
                 since = course.crosses(t - done, low, high)
                 if since is None:
                     return None
@@ -102,8 +95,9 @@ class AxisPathfinder(Pathfinder):
         self, motions: Sequence[Motion], wanted: Flags, last: Values, done: Values
     ) -> tuple[Indices, Indices]:
         courses = Courses(self.arrays, motions, done)
+        line = Cut(self._axis, np.array(self._line.middles), np.array(self._line.order), self._doubt)
         search = AxisSearch(
-            self.arrays, self._line, courses, wanted, last, lambda values: self.scorer.place(values.tolist()).nearest
+            self.arrays, line, courses, wanted, last, lambda values: self.scorer.place(values.tolist()).nearest
         )
         possible = wanted.any(axis=1)
         few = last <= FEW
@@ -117,34 +111,70 @@ class AxisPathfinder(Pathfinder):
             )
         return search.steps, search.placed
 
-    def _at_first(self, motions: Sequence[Motion], since: float) -> tuple[list[Mover], list[float]]:
-        """What moves, and all features as scaled at the first step."""
-        transform = self.transform
-        movers, scaled = [], []
-        for feature, (motion, bounds) in enumerate(zip(motions, self.bounds, strict=True)):
-            a, b, p, q = motion
-            low, high, mean, scale = bounds
+    def _course(self, values: Sequence[float], changes: Changes, since: float) -> "_Course | _Rise":
+        """The way along the axis from what is known after `since` steps."""
+        transform, linear = self.transform, self._linear
+        _, scaled, leaning, place = self._start(values)
+        movers = []
+        for change in changes:
+            feature, (a, b, p, q) = change
+            low, high, mean, scale = bounds = self.bounds[feature]
             value = (a + b * since) / (p + q * since)
             if b * p != a * q and (value < high or q):
-                movers.append(Mover(feature, motion if q else (a / p, b / p, 1.0, 0.0), *bounds))
-            scaled.append((transform(low if value < low else high if value > high else value) - mean) / scale)
-        return movers, scaled
+                movers.append((feature, change[1] if q else (a / p, b / p, 1.0, 0.0), *bounds))
+                continue
+            gone = (transform(low if value < low else high if value > high else value) - mean) / scale - scaled[feature]
+            row = self._products[feature]
+            place += gone * (linear[feature] + 2 * leaning[feature] + gone * row[feature])
+            leaning = [one + gone * weight for one, weight in zip(leaning, row, strict=True)]
+        if len(movers) == 1 and not movers[0][1][3] and movers[0][1][1] > 0:
+            feature = movers[0][0]
+            slope = linear[feature] + 2 * leaning[feature]
+            return _Rise(movers[0], place, scaled[feature], slope, self._products[feature][feature])
+        return _Course(
+            movers,
+            place,
+            [scaled[mover[0]] for mover in movers],
+            [linear[mover[0]] + 2 * leaning[mover[0]] for mover in movers],
+            [[self._products[mover[0]][other[0]] for other in movers] for mover in movers],
+        )
 
-    def _settled(self, index: int, at: float, motions: Sequence[Motion], since: float) -> int:
+    def _start(self, values: Sequence[float]) -> Start:
+        """The customer as is: asked for with the same values up to three times in a row."""
+        start = self._latest
+        if start.values is not values:
+            transform = self.transform
+            scaled = [
+                (transform(low if value < low else high if value > high else value) - mean) / scale
+                for value, (low, high, mean, scale) in zip(values, self.bounds, strict=True)
+            ]
+            leaning = self._line.leaning(scaled)
+            place = sum([at * (one + more) for at, one, more in zip(scaled, self._linear, leaning, strict=True)])
+            self._latest = start = Start(values, scaled, leaning, place)
+        return start
+
+    def _placed_after(self, values: Sequence[float], changes: Changes, since: float) -> int:
+        """The segment after so many steps, by the scorer itself."""
+        changed = list(values)
+        for feature, motion in changes:
+            changed[feature] = value_after(motion, since)
+        return self.scorer.place(changed).nearest
+
+    def _settled(self, index: int, at: float, values: Sequence[float], changes: Changes, since: float) -> int:
         """The segment at a place, which is surely among those alike around it, though not surely this one of them."""
-        beside = [abs(at - middle) for middle in self._middles[max(0, index - 1) : index + 1]]
+        beside = [abs(at - middle) for middle in self._line.middles[max(0, index - 1) : index + 1]]
         if min(beside) > self._doubt:
-            return self._order[index]
-        return self.scorer.place([value_after(motion, since) for motion in motions]).nearest
+            return self._line.order[index]
+        return self._placed_after(values, changes, since)
 
     def _region(self, wanted: frozenset[int]) -> Region:
         found = self._regions.get(wanted)
         if found is None:
-            found = self._regions[wanted] = self._region_of([index in wanted for index in self._order])
+            found = self._regions[wanted] = self._region_of([index in wanted for index in self._line.order])
         return found
 
     def _region_of(self, wanted: Sequence[bool]) -> Region:
-        edges = [-math.inf, *self._middles, math.inf]
+        edges = [-math.inf, *self._line.middles, math.inf]
         low, high = edges[:-1], edges[1:]
         for index in range(1, len(wanted)):
             if wanted[index] == wanted[index - 1]:
@@ -167,15 +197,20 @@ class _Course:
         products: Sequence[Sequence[float]],
     ) -> None:
         self._movers, self._place, self._scaled, self._slopes, self._products = movers, place, scaled, slopes, products
+        self.together = _move_together(movers)
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing moves."""
+        return not self._movers
 
     def at(self, since: float) -> float:
         """The place after so many steps."""
-        gone = [
-            (math.log1p(_clipped(mover, since)) - mover.mean) / mover.scale - first
-            for mover, first in zip(self._movers, self._scaled, strict=True)
-        ]
-        ways = zip(gone, self._slopes, self._products, strict=True)
-        return self._place + float(sum([far * (slope + sum(map(mul, row, gone))) for far, slope, row in ways]))
+        gone = [_scaled(mover, since) - first for mover, first in zip(self._movers, self._scaled, strict=True)]
+        place = self._place
+        for far, slope, row in zip(gone, self._slopes, self._products, strict=True):
+            place += far * (slope + sum(map(mul, row, gone)))
+        return place
 
     def crosses(self, since: float, low: float, high: float) -> float | None:
         """After how many steps the place first reaches `low` or `high`, between which it is after `since` steps.
@@ -183,7 +218,7 @@ class _Course:
         Not later than that, and `since` or less at the earliest; None where it never does. The movers must move
         together, so that their logs differ by constants.
         """
-        a, b, _, _ = self._movers[0].motion
+        a, b, _, _ = self._movers[0][1]
         until = since
         while until < math.inf:
             since = until
@@ -209,7 +244,7 @@ class _Course:
         """Until when all movers go on as they do after `since` steps; for each the rate and the start of its way since
         the first step, as rate · log + start, with the log of the first of them; and whether all rest."""
         until, moving, resting = math.inf, [], True
-        pace = self._movers[0].motion[1]
+        pace = self._movers[0][1][1]
         for (_, (a, b, _, _), low, high, mean, scale), first in zip(self._movers, self._scaled, strict=True):
             enters, leaves = (low - a) / b, (high - a) / b
             if enters <= since < leaves:
@@ -227,28 +262,59 @@ def _of(rows: Indices, motion: Motion, n: int) -> Motion:
     return a, b, p, q
 
 
-def _clipped(mover: Mover, since: float) -> float:
-    a, b, p, q = mover.motion
-    value: float = (a + b * since) / (p + q * since)
-    return mover.low if value < mover.low else mover.high if value > mover.high else value
+class _Rise:
+    """The course of most customers: a single feature moves, and it rises steadily."""
+
+    together, rests = True, False
+
+    def __init__(self, mover: Mover, place: float, scaled: float, slope: float, bend: float) -> None:
+        self._mover, self._place, self._scaled, self._slope, self._bend = mover, place, scaled, slope, bend
+
+    def at(self, since: float) -> float:
+        """The place after so many steps."""
+        _, (a, b, _, _), low, high, mean, scale = self._mover
+        value = a + b * since
+        far = (math.log1p(low if value < low else high if value > high else value) - mean) / scale - self._scaled
+        return self._place + far * (self._slope + far * self._bend)
+
+    def crosses(self, since: float, low: float, high: float) -> float | None:
+        """As `_Course.crosses`."""
+        _, (a, b, _, _), lowest, highest, mean, scale = self._mover
+        value = a + b * since
+        if value >= highest:
+            return None
+        now = (math.log1p(value if value > lowest else lowest) - mean) / scale - self._scaled
+        end = (math.log1p(highest) - mean) / scale - self._scaled
+        rest = self._place
+        far = min(_root(self._bend, self._slope, rest - low, now), _root(self._bend, self._slope, rest - high, now))
+        if far > end + SLACK:
+            return None
+        return float((math.expm1((far + self._scaled) * scale + mean) - a) / b)
+
+
+def _scaled(mover: Mover, since: float) -> float:
+    _, (a, b, p, q), low, high, mean, scale = mover
+    value = (a + b * since) / (p + q * since)
+    return (math.log1p(low if value < low else high if value > high else value) - mean) / scale
 
 
 def _move_together(movers: Sequence[Mover]) -> bool:
     """Whether all rise steadily, and their logs differ by constants."""
     if not movers:
         return True
-    a, b, _, _ = movers[0].motion
+    a, b, _, _ = movers[0][1]
     return all(q == 0 and pace > 0 and (1 + start) * b == (1 + a) * pace for _, (start, pace, _, q), *_ in movers)
 
 
 def _root(bend: float, pull: float, level: float, now: float) -> float:
     """The least x > now with bend x² + pull x + level = 0; infinite where there is none."""
-    if math.isinf(level):
-        return math.inf
     square = pull * pull - 4 * bend * level
-    if square < 0:
+    if not 0 <= square < math.inf:  # an infinite level is never reached
         return math.inf
     # of the two ways to write a root, the one that subtracts nothing alike (Press et al., Numerical Recipes, 5.6)
     half = -(pull + math.copysign(math.sqrt(square), pull)) / 2
-    roots = [half / bend if bend else math.inf, level / half if half else math.inf]
-    return min([root for root in roots if root > now], default=math.inf)
+    one = half / bend if bend else math.inf
+    other = level / half if half else math.inf
+    if one <= now:
+        return other if other > now else math.inf
+    return one if one < other or other <= now else other

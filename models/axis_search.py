@@ -13,7 +13,7 @@ SLACK = 1e-9  # of a step, by which a root is taken to lie earlier: rounding mus
 AskScorer = Callable[[Values], int]  # the index of the segment of one customer's values, shape (d,)
 
 
-class Line(NamedTuple):
+class Cut(NamedTuple):
     """The axis, cut into segments: the middles between neighbouring centres, shape (k - 1,), rising; the index of the
     segment in each of the k places between them; and how near to a middle a place is for the scorer to judge."""
 
@@ -37,7 +37,8 @@ class Courses:
         self.motions, self.done = parts, done
         self.moves = (b * p != a * q) & ((self.values(slice(None), np.ones(len(done))) < arrays.upper) | ~steady)
         # logs that differ by constants: then all follow the first that moves
-        shift = np.where(self.moves, (1 + a) / np.where(b > 0, b, np.nan), np.nan)
+        with np.errstate(over="ignore"):  # as good as at rest
+            shift = np.where(self.moves, (1 + a) / np.where(b > 0, b, np.nan), np.nan)
         self.first = self.moves.argmax(axis=1)
         same = shift == np.take_along_axis(shift, self.first[:, None], axis=1)
         self.together: Flags = ~np.any(self.moves & ~(same & steady), axis=1)
@@ -51,7 +52,7 @@ class AxisSearch:
     """Looks for the first step of each course at which a wanted segment is entered."""
 
     def __init__(
-        self, arrays: ScorerArrays, line: Line, courses: Courses, wanted: Flags, last: Values, ask: AskScorer
+        self, arrays: ScorerArrays, line: Cut, courses: Courses, wanted: Flags, last: Values, ask: AskScorer
     ) -> None:
         """`wanted` has shape (n, k), over the segments' indices; `last` (n,)."""
         self._arrays, self._line, self._courses, self._ask, self._last = arrays, line, courses, ask, last
@@ -129,8 +130,9 @@ class AxisSearch:
         a, b, _, _ = self._courses.motions[:, rows]
         moves = self._courses.moves[rows]
         pace = np.where(moves, b, 1.0)
-        enters = np.where(moves, (self._arrays.lower - a) / pace, -np.inf)
-        leaves = np.where(moves, (self._arrays.upper - a) / pace, -np.inf)
+        with np.errstate(over="ignore"):
+            enters = np.where(moves, (self._arrays.lower - a) / pace, -np.inf)
+            leaves = np.where(moves, (self._arrays.upper - a) / pace, -np.inf)
         after = since[:, None]
         on = (enters <= after) & (after < leaves)
         until = np.min(np.where(on, leaves, np.where(after < enters, enters, np.inf)), axis=1)

@@ -32,6 +32,8 @@ DERIVATIVES: Mapping[str, Callable[[Any, Any, Any], tuple[Any, Any]]] = {
 # steady rise; or b = 0, p ≥ 0 and q > 0: a total shared by ever more. Such a value bends ever less, and so does its
 # log. Numbers for one customer, arrays of shape (n,) for n.
 Motion = tuple[Any, Any, Any, Any]
+# Features that change, by their index among the scorer's, and how.
+Changes = Sequence[tuple[int, Motion]]
 # The height of a centre above a point: the squared distance less the point's own square, base + pull · point.
 Height = tuple[float, Sequence[float]]
 
@@ -71,12 +73,16 @@ class Pathfinder:
         self.with_it, self.against = np.maximum(tilts, 0), np.minimum(tilts, 0)
 
     def first(
-        self, motions: Sequence[Motion], wanted: Collection[int], last: int, done: float = 0.0
+        self, values: Sequence[float], changes: Changes, wanted: Collection[int], last: int, done: float = 0.0
     ) -> tuple[int, int] | None:
         """The first step t in 1 … `last` that is placed in a wanted segment, and that segment's index; None without.
 
-        At step t the values are those of the d motions after t - `done`, 0 ≤ `done` < 1.
+        At step t the d values are as given but for those that change: theirs are those of their motions after
+        t - `done`, 0 ≤ `done` < 1.
         """
+        motions = [(value, 0.0, 1.0, 0.0) for value in values]
+        for feature, motion in changes:
+            motions[feature] = motion
         course = _Course(self, motions, last, done)
         others = [index for index in range(len(self.heights)) if index not in wanted]
         open_to = list(wanted)  # those of the wanted that may still be met

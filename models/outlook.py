@@ -80,6 +80,7 @@ class _Purchases(NamedTuple):
 
 # What further orders at `as_of` make of the features. All others stay, for it is the same products that are bought.
 Purchase = Mapping[str, Callable[[_Purchases], Motion]]
+Moves = Sequence[tuple[int, Callable[[_Purchases], Motion]]]  # the same for a scorer's features, by their index
 BY_ORDERS: Purchase = {  # t orders of the customer's order value
     "recency": lambda of: (0.0, 0.0, 1.0, 0.0),
     "frequency": lambda of: (of.frequency, 1.0, 1.0, 0.0),
@@ -111,6 +112,14 @@ class Outlook:
         self._pathfinder = _pathfinder(scorer)
         self._grows = [FEATURE[name].grows if name in FEATURE else "never" for name in scorer.features]
         self._stays = set(self._grows) == {"never"}
+        self._growing = [index for index, grows in enumerate(self._grows) if grows == "always"]
+        self._growing_with_one_order = [index for index, grows in enumerate(self._grows) if grows != "never"]
+        if self._growing_with_one_order == self._growing:
+            self._growing_with_one_order = []
+        self._by_orders, self._by_spend = (
+            [(index, purchase[name]) for index, name in enumerate(scorer.features) if name in purchase]
+            for purchase in (BY_ORDERS, BY_SPEND)
+        )
         self._unsold = BY_SPEND.keys().isdisjoint(scorer.features)
         self._others = [frozenset(indices) - {index} for index in indices]
         self._better = [frozenset(one for one in indices if ranks[one] < ranks[index]) for index in indices]
@@ -125,11 +134,12 @@ class Outlook:
         """
         if self._stays:
             return None
-        one_order = "while one order" in self._grows and self._frequency(values, known) == 1
-        paces = {"never": 0.0, "always": 1.0, "while one order": float(one_order)}
-        motions = [(value, paces[grows], 1.0, 0.0) for value, grows in zip(values, self._grows, strict=True)]
+        growing = self._growing
+        if self._growing_with_one_order and self._frequency(values, known) == 1:
+            growing = self._growing_with_one_order
         day, done = _day(as_of)
-        found = self._pathfinder.first(motions, self._others[nearest], FAR, done)
+        changes = [(index, (values[index], 1.0, 1.0, 0.0)) for index in growing]
+        found = self._pathfinder.first(values, changes, self._others[nearest], FAR, done)
         return Decay(day + timedelta(days=found[0]), found[1]) if found else None
 
     def decays(
@@ -164,8 +174,8 @@ class Outlook:
         if not purchases.order_value > 0:
             return None
         dearest = max(1, math.floor(min(DEAREST * purchases.order_value, MOST_SPEND)))
-        orders = self._first(BY_ORDERS, values, purchases, better, MOST_ORDERS)
-        spend = self._first(BY_SPEND, values, purchases, better, dearest)
+        orders = self._first(self._by_orders, values, purchases, better, MOST_ORDERS)
+        spend = self._first(self._by_spend, values, purchases, better, dearest)
         if orders is None and spend is None:
             return None
         by_orders = ByOrders(*orders, purchases.order_value) if orders else None
@@ -191,15 +201,12 @@ class Outlook:
         ]
 
     def _first(
-        self, purchase: Purchase, values: Sequence[float], purchases: _Purchases, better: frozenset[int], last: int
+        self, purchase: Moves, values: Sequence[float], purchases: _Purchases, better: frozenset[int], last: int
     ) -> tuple[int, int] | None:
-        motions = [
-            purchase[name](purchases) if name in purchase else (value, 0.0, 1.0, 0.0)
-            for name, value in zip(self._position, values, strict=True)
-        ]
-        if math.isnan(sum([sum(motion) for motion in motions])):  # something is not known
-            return None
-        return self._pathfinder.first(motions, better, last)
+        changes = [(index, move(purchases)) for index, move in purchase]
+        if any([value != value for _, motion in changes for value in motion]):  # noqa: C419  (faster)
+            return None  # something is not known
+        return self._pathfinder.first(values, changes, better, last)
 
     def _first_of_many(
         self, purchase: Purchase, values: Values, purchases: _Purchases, better: NDArray[np.bool_], last: Values

@@ -18,6 +18,7 @@ from service.proving import Prover
 from service.routes import customers, health, models, segment, segments
 from service.served_model import Limits
 from service.settings import Settings
+from service.shortcut import Shortcut
 from service.state import Service
 from service.store.database import open_engine, upgrade
 from service.store.reader import Reader
@@ -56,6 +57,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     for router in (segment.router, segments.router, customers.router, models.router, health.router):
         app.include_router(router)
     documentation.install(app, service.live.current, guarded=settings.api_key is not None)
+    app.add_middleware(Shortcut, service=service)
     app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     if settings.api_key is not None:  # added last, asked first
         app.add_middleware(RequireKey, key=settings.api_key.get_secret_value())

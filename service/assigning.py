@@ -17,6 +17,7 @@ from service.assigned import Assigned, Case
 from service.errors import Fault, InvalidRequest
 from service.request import SegmentRequest, Transaction, plain_customer_id
 from service.served_model import ServedModel
+from service.state import Service
 from service.store.assignment import Assignment
 from service.store.ulid import UlidFactory
 
@@ -25,6 +26,16 @@ CLOCK_SKEW = timedelta(days=1)  # a client's clock or time zone may be ahead; mo
 
 NOTHING_IGNORED: Mapping[str, int] = {}
 _ONLY_FEATURES = "cannot be used here: this model takes features, the columns of the table of customers it is made of"
+
+
+async def answer_one(body: bytes, service: Service) -> bytes:
+    """The answer to one customer's request as JSON, once it is stored. Raises InvalidRequest and the store's errors."""
+    served, now = service.live.current(), service.clock()
+    assigned = assign(case_of(served.decode(body), served, now), served, service.ids, now)
+    stored = service.writer.submit([assigned.row])
+    worded = answer_json(assigned, served).encode()  # while the row is being written
+    await stored
+    return worded
 
 
 def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case:

@@ -89,24 +89,26 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
     )
 
 
+def response_to(error: Exception) -> Response:
+    """The answer to a request that failed: a problem, and to a fault of ours a line in the log."""
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client went away: nobody reads this
+    if isinstance(error, HTTPException):
+        return _of_framework(error)
+    retry_after = getattr(error, "retry_after", None)
+    problem = problem_of(error, new_request_id())
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request %s failed", problem.request_id, exc_info=error)
+    if retry_after is None and problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        retry_after = 1
+    return respond(problem, {"retry-after": str(max(1, round(retry_after)))} if retry_after else None)
+
+
 def install(app: FastAPI) -> None:
     """Have every error of the application, the framework's own included, answered as a problem."""
 
-    async def domain(request: Request, error: Exception) -> Response:
-        retry_after = getattr(error, "retry_after", None)
-        problem = problem_of(error, new_request_id())
-        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            logger.error("request %s failed", problem.request_id, exc_info=error)
-        if retry_after is None and problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            retry_after = 1
-        return respond(problem, {"retry-after": str(max(1, round(retry_after)))} if retry_after else None)
-
-    async def framework(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101  (registered for that class only)
-        status = HTTPStatus(error.status_code)
-        plain = error.detail == status.phrase
-        detail = SENTENCES.get(status, str(error.detail)) if plain else str(error.detail)
-        return respond(_problem(_slug(status), status, detail, new_request_id()), error.headers)
+    async def failed(request: Request, error: Exception) -> Response:
+        return response_to(error)
 
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
@@ -117,15 +119,16 @@ def install(app: FastAPI) -> None:
         )
         return respond(problem_of(invalid, new_request_id()))
 
-    async def broken_off(request: Request, error: Exception) -> Response:
-        return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client went away: nobody reads this
-
-    for known in TABLE:
-        app.add_exception_handler(known, domain)
-    app.add_exception_handler(ClientDisconnect, broken_off)
-    app.add_exception_handler(HTTPException, framework)
+    for known in (*TABLE, ClientDisconnect, HTTPException, Exception):
+        app.add_exception_handler(known, failed)
     app.add_exception_handler(RequestValidationError, validation)
-    app.add_exception_handler(Exception, domain)
+
+
+def _of_framework(error: HTTPException) -> Response:
+    status = HTTPStatus(error.status_code)
+    plain = error.detail == status.phrase
+    detail = SENTENCES.get(status, str(error.detail)) if plain else str(error.detail)
+    return respond(_problem(_slug(status), status, detail, new_request_id()), error.headers)
 
 
 def _problem(

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from service.answer import AnswerRecord, BatchAnswer
-from service.assigning import answer_json, assign, case_of
+from service.assigning import answer_one
 from service.batch import answer_batch
 from service.routes.responses import problems
 from service.state import service_of
@@ -37,14 +37,8 @@ router = APIRouter(tags=["assign"], route_class=BytesRoute)
 )
 async def segment(request: Request) -> Response:
     """Assigns one customer, by features or by transactions, and answers once the answer is stored."""
-    service = service_of(request)
-    body = await _json_body(request)
-    served, now = service.live.current(), service.clock()
-    assigned = assign(case_of(served.decode(body), served, now), served, service.ids, now)
-    stored = service.writer.submit([assigned.row])
-    worded = answer_json(assigned, served)
-    await stored
-    return Response(worded, media_type=JSON)
+    check_is_json(request.headers.get("content-type", JSON))
+    return Response(await answer_one(await request.body(), service_of(request)), media_type=JSON)
 
 
 @router.post(
@@ -55,14 +49,16 @@ async def segment(request: Request) -> Response:
 )
 async def batch(request: Request) -> Response:
     """Assigns a list of customers; the results come in the order sent, and a bad item fails alone."""
-    body = await _json_body(request)
-    return Response(await answer_batch(body, service_of(request)), media_type=JSON)
+    check_is_json(request.headers.get("content-type", JSON))
+    return Response(await answer_batch(await request.body(), service_of(request)), media_type=JSON)
 
 
-async def _json_body(request: Request) -> bytes:
-    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+def check_is_json(content_type: str) -> None:
+    """Raises HTTPException, 415, for a body of another type."""
+    if content_type == JSON:
+        return
+    kind = content_type.partition(";")[0].strip().lower()
     if kind != JSON:
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body is {kind[:60]}; send JSON with: Content-Type: {JSON}"
         )
-    return await request.body()

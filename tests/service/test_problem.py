@@ -132,7 +132,7 @@ def test_a_fault_of_our_own_in_an_assignment_is_a_problem_too(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("service.routes.segment.assign", fail)
+    monkeypatch.setattr("service.assigning.assign", fail)
     monkeypatch.setattr("service.batch.assign_many", fail)
     for response in (
         small.post("/segment", json=by_features()),
