@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scorer import TRANSFORMS, Axis, Scorer, ScorerArrays
+from models.axis import Axis
+from models.scorer import TRANSFORMS, Scorer, ScorerArrays
 
 Values = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.axis_outlook import AxisOutlook, InDoubt, Orders, Step
 from models.axis_path import AxisPathfinder
 from models.course import Motion, Pathfinder
 from models.features import FEATURE
@@ -120,9 +122,14 @@ class Outlook:
             [(index, purchase[name]) for index, name in enumerate(scorer.features) if name in purchase]
             for purchase in (BY_ORDERS, BY_SPEND)
         )
+        self._has_gap = "mean_gap" in scorer.features
         self._unsold = BY_SPEND.keys().isdisjoint(scorer.features)
         self._others = [frozenset(indices) - {index} for index in indices]
         self._better = [frozenset(one for one in indices if ranks[one] < ranks[index]) for index in indices]
+        self._closed = AxisOutlook.of(scorer, self._pathfinder.certain)
+        if self._closed is not None:
+            self._elsewhere = [self._closed.region(wanted) for wanted in self._others]
+            self._upwards = [self._closed.region(wanted) for wanted in self._better]
         self._others_of_many, self._better_of_many = (
             np.array([[one in wanted for one in indices] for wanted in each]) for each in (self._others, self._better)
         )
@@ -138,9 +145,16 @@ class Outlook:
         if self._growing_with_one_order and self._frequency(values, known) == 1:
             growing = self._growing_with_one_order
         day, done = _day(as_of)
-        changes = [(index, (values[index], 1.0, 1.0, 0.0)) for index in growing]
-        found = self._pathfinder.first(values, changes, self._others[nearest], FAR, done)
+        found = self._first_day(values, growing, nearest, done)
         return Decay(day + timedelta(days=found[0]), found[1]) if found else None
+
+    def _first_day(self, values: Sequence[float], growing: Sequence[int], nearest: int, done: float) -> Step | None:
+        if self._closed is not None:
+            with suppress(InDoubt):
+                one_order = growing is self._growing_with_one_order
+                return self._closed.decay(values, one_order, self._elsewhere[nearest], FAR, done)
+        changes = [(index, (values[index], 1.0, 1.0, 0.0)) for index in growing]
+        return self._pathfinder.first(values, changes, self._others[nearest], FAR, done)
 
     def decays(
         self, values: Values, known: Sequence[Known], as_of: Sequence[datetime], nearest: Indices
@@ -174,8 +188,7 @@ class Outlook:
         if not purchases.order_value > 0:
             return None
         dearest = max(1, math.floor(min(DEAREST * purchases.order_value, MOST_SPEND)))
-        orders = self._first(self._by_orders, values, purchases, better, MOST_ORDERS)
-        spend = self._first(self._by_spend, values, purchases, better, dearest)
+        orders, spend = self._first_purchases(values, purchases, nearest, dearest)
         if orders is None and spend is None:
             return None
         by_orders = ByOrders(*orders, purchases.order_value) if orders else None
@@ -199,6 +212,19 @@ class Outlook:
                 orders, by_orders, purchases.order_value.tolist(), spends, by_spend, strict=True
             )
         ]
+
+    def _first_purchases(
+        self, values: Sequence[float], of: _Purchases, nearest: int, dearest: int
+    ) -> tuple[Step | None, Step | None]:
+        if self._closed is not None and (of.tenure == of.tenure or not self._has_gap):
+            with suppress(InDoubt):
+                start = Orders(of.frequency, of.monetary, of.tenure, of.order_value)
+                return self._closed.purchases(values, start, self._upwards[nearest], MOST_ORDERS, dearest)
+        better = self._better[nearest]
+        return (
+            self._first(self._by_orders, values, of, better, MOST_ORDERS),
+            self._first(self._by_spend, values, of, better, dearest),
+        )
 
     def _first(
         self, purchase: Moves, values: Sequence[float], purchases: _Purchases, better: frozenset[int], last: int
@@ -291,9 +317,9 @@ class Outlook:
 
 def _pathfinder(scorer: Scorer) -> Pathfinder:
     axis = scorer.arrays.axis
-    return (
-        AxisPathfinder(scorer, axis) if axis is not None and scorer.arrays.transform == "log1p" else Pathfinder(scorer)
-    )
+    if axis is None or scorer.line is None or scorer.arrays.transform != "log1p":
+        return Pathfinder(scorer)
+    return AxisPathfinder(scorer, axis, scorer.line)
 
 
 def _span(frequency: Any, recency: Any, gap: Any) -> Any:

@@ -4,15 +4,15 @@ It must equal `pipeline.predict`; `models.proof` checks that before a version is
 """
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
+
+from models.axis import Axis, Line, Start, parts_along
 
 Values = NDArray[np.float64]
 
@@ -20,21 +20,6 @@ TRANSFORMS: Mapping[str, tuple[Callable[[float], float], Callable[[Values], Valu
     "log1p": (math.log1p, np.log1p),
     "identity": (float, lambda values: values),
 }
-
-
-class Axis(BaseModel):
-    """One direction that customers are placed along: a quadratic form of their d scaled features z.
-
-    The place is the sum over features f of z_f (linear_f + Σ_g products_fg z_g); `products` is symmetric, d × d. Each
-    summand is that feature's part of the place; a product of two features counts half for each. `middles` has the d
-    parts of each of the k centres, adding up to it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    linear: tuple[float, ...]
-    products: tuple[tuple[float, ...], ...]
-    middles: tuple[tuple[float, ...], ...]
 
 
 class Membership(BaseModel):
@@ -147,22 +132,23 @@ class Scorer:
     _scale: Values = field(init=False, repr=False)
     _centres: Values = field(init=False, repr=False)
     _apart: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
-    _line: "Line | None" = field(init=False, repr=False)
+    line: Line | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         arrays = self.arrays
         one, many = TRANSFORMS[arrays.transform]
         centres = np.array(arrays.centres)
         apart = np.sqrt(np.square(centres[:, None, :] - centres[None, :, :]).sum(axis=2))
+        bounds = tuple(zip(arrays.lower, arrays.upper, arrays.mean, arrays.scale, strict=True))
         for name, value in (
             ("_one", one),
             ("_many", many),
-            ("_bounds", tuple(zip(arrays.lower, arrays.upper, arrays.mean, arrays.scale, strict=True))),
+            ("_bounds", bounds),
             ("_mean", np.array(arrays.mean)),
             ("_scale", np.array(arrays.scale)),
             ("_centres", centres),
             ("_apart", tuple(tuple(row) for row in apart.tolist())),
-            ("_line", Line.of(arrays.axis, arrays.centres) if arrays.axis is not None else None),
+            ("line", Line(arrays.axis, arrays.centres, bounds, one) if arrays.axis is not None else None),
         ):
             object.__setattr__(self, name, value)
 
@@ -172,13 +158,13 @@ class Scorer:
 
     def place(self, values: Sequence[float]) -> Placement:
         """One customer, in plain arithmetic: a few microseconds, where array calls would cost ten times that."""
+        if self.line is not None:
+            return self._place_along(self.line.start(values), self.line)
         transform = self._one
         scaled = [
             (transform(low if value < low else high if value > high else value) - mean) / scale
             for value, (low, high, mean, scale) in zip(values, self._bounds, strict=True)
         ]
-        if self._line is not None:
-            return self._place_along(scaled, self._line)
         best = second = -1
         best_square = second_square = math.inf
         for index, centre in enumerate(self.arrays.centres):
@@ -193,16 +179,13 @@ class Scorer:
         border = (second_square - best_square) / (2.0 * self._apart[best][second])
         return Placement(best, second, self._confidence(border), self._contributions(scaled, best, second))
 
-    def _place_along(self, scaled: Sequence[float], line: "Line") -> Placement:
-        parts = line.parts(scaled)
-        at = sum(parts)
-        best, second = line.nearest_two(at)
-        centres = self.arrays.centres
-        step = 2.0 * (centres[best][0] - centres[second][0])
-        halfway = line.halfway[best][second]
-        contributions = tuple([step * (part - middle) for part, middle in zip(parts, halfway, strict=True)])
-        border = abs(at - (centres[best][0] + centres[second][0]) / 2.0)
-        return Placement(best, second, self._confidence(border), contributions)
+    def _place_along(self, start: Start, line: Line) -> Placement:
+        best, second = line.nearest_two(start.place)
+        step, border = line.steps[best][second], line.borders[best][second]
+        contributions = tuple(
+            [step * (part - middle) for part, middle in zip(start.parts, line.halfway[best][second], strict=True)]
+        )
+        return Placement(best, second, self._confidence(abs(start.place - border)), contributions)
 
     def scaled(self, values: Values) -> Values:
         """The (n, d) values clipped, transformed and scaled."""
@@ -250,56 +233,3 @@ class Scorer:
     def _contributions(self, parts: Sequence[float], best: int, second: int) -> tuple[float, ...]:
         near, far = self.arrays.centres[best], self.arrays.centres[second]
         return tuple((at - b) * (at - b) - (at - a) * (at - a) for at, a, b in zip(parts, near, far, strict=True))
-
-
-class Line:
-    """An axis cut into segments: what placing one customer along it needs, prepared once.
-
-    `order` has the indices of the k centres from the lowest to the highest, `middles` the k - 1 borders between
-    neighbours, `turns` the k places at which the second nearest centre becomes another. `halfway[i][j]` has the d
-    features' parts of the place halfway between the centres i and j.
-    """
-
-    def __init__(
-        self,
-        axis: Axis,
-        order: Sequence[int],
-        middles: Sequence[float],
-        turns: Sequence[float],
-        halfway: Sequence[Sequence[Sequence[float]]],
-    ) -> None:
-        self.order, self.middles, self.halfway = order, middles, halfway
-        self._linear, self._products = axis.linear, axis.products
-        self._turns = turns
-
-    @classmethod
-    def of(cls, axis: Axis, centres: Sequence[Sequence[float]]) -> "Line":
-        """The line of centres of shape (k, 1)."""
-        order = sorted(range(len(centres)), key=lambda index: centres[index][0])
-        middles = [(centres[one][0] + centres[other][0]) / 2 for one, other in pairwise(order)]
-        # below it the lower neighbour is the second nearest, above it the higher; at either end there is but one
-        turns = [(centres[one][0] + centres[other][0]) / 2 for one, other in zip(order, order[2:], strict=False)]
-        parts = np.array(axis.middles)
-        halfway = ((parts[:, None, :] + parts[None, :, :]) / 2).tolist()
-        return cls(axis, order, middles, (-math.inf, *turns, math.inf), halfway)
-
-    def leaning(self, scaled: Sequence[float]) -> list[float]:
-        """How much the other features of a customer, and itself, add to each feature's weight."""
-        return [sum(map(mul, row, scaled)) for row in self._products]
-
-    def parts(self, scaled: Sequence[float]) -> list[float]:
-        """Each feature's part of a customer's place; they add up to it."""
-        return [
-            at * (weight + more) for at, weight, more in zip(scaled, self._linear, self.leaning(scaled), strict=True)
-        ]
-
-    def nearest_two(self, at: float) -> tuple[int, int]:
-        """The indices of the nearest and the second nearest centre."""
-        index = bisect_left(self.middles, at)
-        return self.order[index], self.order[index - 1 if at < self._turns[index] else index + 1]
-
-
-def parts_along(scaled: Values, axis: Axis) -> Values:
-    """Each feature's part of n customers' place along the axis: (n, d), adding up to the place."""
-    parts: Values = scaled * (np.array(axis.linear) + scaled @ np.array(axis.products))
-    return parts

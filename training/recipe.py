@@ -10,7 +10,8 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
 
-from models.scorer import Axis, Membership, ScorerArrays, parts_along
+from models.axis import Axis, parts_along
+from models.scorer import Membership, ScorerArrays
 
 Values = NDArray[np.float64]
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.axis import Axis
 from models.features import FEATURES, NAMES, compute
 from models.line import Line
 from models.outlook import FAR, MOST_ORDERS, ByOrders, BySpend, Decay, NextSegment, Outlook
-from models.scorer import Axis, Membership, Scorer, ScorerArrays
+from models.scorer import Membership, Scorer, ScorerArrays
 from models.summary import Summaries, fold
 from tests.shop import DAY, LINES, bought, day
 
@@ -70,7 +71,11 @@ def scorer_of(features: Sequence[str], **arrays: Any) -> Scorer:
 @st.composite
 def scorers(draw: st.DrawFn) -> Scorer:
     """Any features, bounds, transform and centres; with an axis or without."""
-    features = draw(st.lists(st.sampled_from(list(LARGEST)), min_size=1, max_size=4, unique=True))
+    any_of_them = st.lists(st.sampled_from(list(LARGEST)), min_size=1, max_size=4, unique=True)
+    usual = st.sets(st.sampled_from(["mean_gap", "age"])).flatmap(
+        lambda more: st.permutations(["recency", "frequency", "monetary", *sorted(more)])
+    )
+    features = draw(st.one_of(any_of_them, usual))
     weight = st.floats(-2, 2).map(lambda value: round(value, 3))
     transform = draw(st.sampled_from(["log1p", "identity"]))
     ends = [sorted([draw(number(0, LARGEST[name])), draw(number(0, LARGEST[name]))]) for name in features]
