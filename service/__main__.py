@@ -90,6 +90,8 @@ def _serve(given: argparse.Namespace, settings: Settings) -> None:
         access_log=False,
         log_config=LOG,
         server_header=False,
+        proxy_headers=False,  # nothing here asks who the client is
+        ws="none",
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_keep_alive=30,
     )

@@ -28,6 +28,7 @@ class Advice:
         uplifts = [one.uplift.uplift if one.uplift else None for one in model.segments]
         self._openings = [f'{_json(book.model_dump())[:-1]},"discount_most_percent":' for book in books]
         self._uplifts = [f',"detectable_uplift":{_json(uplift)}' for uplift in uplifts]
+        self._usual: dict[tuple[int, int, bool], str] = {}  # as encoded, for those offered what the segment buys
         self._popular_products = [_products(_json(of_segment), of_segment) for of_segment in offers]
 
     def own_products(self, bought: Mapping[str, Bought], segment: int) -> str | None:
@@ -40,13 +41,18 @@ class Advice:
     def of_customer(self, segment: int, customer_id: str, features: Mapping[str, Any], own_products: str | None) -> str:
         """A `Recommendation` as JSON. `own_products` is what `own_products` said, None for the segment's."""
         most = self._discounts[segment].highest(self._known(features, "frequency"), self._known(features, "recency"))
-        products = self._popular_products[segment]
+        kept_out = held_out(customer_id)
         if own_products is not None:
-            products = _products(own_products, from_json(own_products))
-        return (
-            f'{self._openings[segment]}{most},"held_out":{"true" if held_out(customer_id) else "false"}'
-            f"{self._uplifts[segment]}{products}"
-        )
+            return self._with(segment, most, kept_out, _products(own_products, from_json(own_products)))
+        usual = self._usual.get((segment, most, kept_out))
+        if usual is None:
+            usual = self._with(segment, most, kept_out, self._popular_products[segment])
+            self._usual[segment, most, kept_out] = usual
+        return usual
+
+    def _with(self, segment: int, most: int, kept_out: bool, products: str) -> str:
+        said = f'{most},"held_out":{"true" if kept_out else "false"}'
+        return f"{self._openings[segment]}{said}{self._uplifts[segment]}{products}"
 
     def of_segment(self, segment: int) -> str:
         """A `SegmentAdvice` as JSON."""

@@ -25,11 +25,15 @@ class UlidFactory:
     def __init__(self) -> None:
         self._last = -1
         self._lock = threading.Lock()
+        self._latest = (-1, "")  # all but the last ten bits of an id, and how they are written
 
     def one(self, at_ms: int) -> str:
         """The next id, made at `at_ms` milliseconds since 1970 (UTC)."""
         first = self._reserve(1, at_ms)
-        return _head(first) + PAIRS[first % PAIR_COUNT]
+        of, head = self._latest
+        if of != first >> PAIR_BITS:
+            of, head = self._latest = first >> PAIR_BITS, _head(first)
+        return head + PAIRS[first % PAIR_COUNT]
 
     def many(self, count: int, at_ms: int) -> list[str]:
         """The next `count` ids in rising order, as if made one by one at `at_ms`."""
