@@ -48,6 +48,7 @@ class Typical(NamedTuple):
     measure: Callable[[float], str]
     said_before: str
     said_after: str
+    in_words: bool = False  # what is measured may be any word, and not only a figure
 
     def says(self, value: float) -> str:
         return f"{self.said_before}{self.measure(value)}{self.said_after}"
@@ -127,7 +128,7 @@ def _of_words(column: Column, level: str, segment: Segment, segments: Sequence[S
         word, shares = (level, (here, overall)) if value else (other, (1 - here, 1 - overall))
         return f"{word}; so are {per_cent(round(shares[0], 2))} here, {per_cent(round(shares[1], 2))} of all customers"
 
-    return Typical(column.name, round(here, 4), round(overall, 4), said, f"{column.feature} is ", "")
+    return Typical(column.name, round(here, 4), round(overall, 4), said, f"{column.feature} is ", "", in_words=True)
 
 
 def _share(segments: Sequence[Segment], feature: str, level: str) -> float:

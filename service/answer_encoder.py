@@ -93,10 +93,12 @@ class AnswerEncoder:
         typical, phrases = self._explainer.typical[nearest], self._phrases[nearest]
         said = []
         for index in strongest:
-            phrase, value = phrases[index], values[index]
+            before_value, before_contribution, before_words, after_words = phrases[index]
+            value, known = values[index], typical[index]
+            words = known.measure(value)
             said.append(
-                f"{phrase.before_value}{value!r}{phrase.before_contribution}{contributions[index]:.4f}"
-                f"{phrase.before_words}{_inside(typical[index].measure(value))}{phrase.after_words}"
+                f"{before_value}{value!r}{before_contribution}{contributions[index]:.4f}"
+                f"{before_words}{_inside(words) if known.in_words else words}{after_words}"
             )
         return ",".join(said)
 
