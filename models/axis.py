@@ -93,6 +93,12 @@ class Line:
         index = bisect_left(self.middles, at)
         return self.order[index], self.order[index - 1 if at < self._turns[index] else index + 1]
 
+    def nearest_two_of_many(self, at: Values) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The same for n places, shape (n,) each."""
+        index = np.searchsorted(self.middles, at)
+        order = np.array(self.order, dtype=np.intp)
+        return order[index], order[np.where(at < np.array(self._turns)[index], index - 1, index + 1)]
+
 
 def parts_along(scaled: Values, axis: Axis) -> Values:
     """Each feature's part of n customers' place along the axis: (n, d), adding up to the place."""

@@ -199,25 +199,33 @@ class Scorer:
 
     def place_many(self, values: Values) -> Placements:
         """n customers at once; `values` has shape (n, d)."""
-        axis = self.arrays.axis
         scaled = self.scaled(np.asarray(values, dtype=np.float64).reshape(-1, len(self.features)))
-        parts = scaled if axis is None else parts_along(scaled, axis)
-        points = parts if axis is None else parts.sum(axis=1, keepdims=True)
-        squares = np.empty((len(points), len(self._centres)))
+        if self.line is not None and self.arrays.axis is not None:
+            return self._place_many_along(parts_along(scaled, self.arrays.axis), self.line)
+        squares = np.empty((len(scaled), len(self._centres)))
         for index, centre in enumerate(self._centres):  # k is small; an (n, k, d) array is not
-            squares[:, index] = np.square(points - centre).sum(axis=1)
-        rows = np.arange(len(points))
+            squares[:, index] = np.square(scaled - centre).sum(axis=1)
+        rows = np.arange(len(scaled))
         nearest = squares.argmin(axis=1)
         best = squares[rows, nearest]
         squares[rows, nearest] = np.inf
         second = squares.argmin(axis=1)
         border = (squares[rows, second] - best) / (2.0 * np.array(self._apart)[nearest, second])
-        curve = self.arrays.membership
-        sure = np.interp(border, curve.distance, curve.kept)
-        middles = self._centres if axis is None else np.array(axis.middles)
         steps = 2.0 * (self._centres[nearest] - self._centres[second])
-        contributions = steps * (parts - (middles[nearest] + middles[second]) / 2.0)
-        return Placements(nearest, second, border, sure, contributions)
+        contributions = steps * (scaled - (self._centres[nearest] + self._centres[second]) / 2.0)
+        return Placements(nearest, second, border, self._confidences(border), contributions)
+
+    def _place_many_along(self, parts: Values, line: Line) -> Placements:
+        at = parts.sum(axis=1)
+        nearest, second = line.nearest_two_of_many(at)
+        border = np.abs(at - np.array(line.borders)[nearest, second])
+        steps = np.array(line.steps)[nearest, second]
+        contributions = steps[:, None] * (parts - np.array(line.halfway)[nearest, second])
+        return Placements(nearest, second, border, self._confidences(border), contributions)
+
+    def _confidences(self, border: Values) -> Values:
+        curve = self.arrays.membership
+        return np.asarray(np.interp(border, curve.distance, curve.kept))
 
     def _confidence(self, border: float) -> float:
         curve = self.arrays.membership
