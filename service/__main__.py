@@ -1,11 +1,15 @@
 """The service's command line: `python -m service serve | db | score | settings`."""
 
 import argparse
+import logging
+import logging.config
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -14,12 +18,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.errors import ModelError
-from service.app import create_app, utc_now
-from service.settings import Settings, described, unknown_variables
+from service.app import create_app, prepare, utc_now
+from service.settings import MOST_WORKERS, Settings, described, unknown_variables
 from service.store.database import downgrade, open_engine, pending, upgrade
 from service.store.errors import StoreError
+from service.workers import Workers
 
 EXPECTED = (ModelError, StoreError, OSError)
+BACKLOG = 2048  # connections that wait to be taken up
 # uvicorn's own log goes to standard error; its access log would write customer ids, which stand in addresses.
 LOG = {
     "version": 1,
@@ -57,7 +63,9 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="answer over HTTP").set_defaults(run=_serve)
+    serving = commands.add_parser("serve", help="answer over HTTP")
+    serving.add_argument("--workers", type=_count, metavar="N", help="processes that answer; default: the setting's")
+    serving.set_defaults(run=_serve)
     database = commands.add_parser("db", help="bring the database's tables to this version")
     database.add_argument("action", choices=("upgrade", "downgrade", "pending"))
     database.add_argument("revision", nargs="?", help="default: the newest; of downgrade it must be given")
@@ -80,13 +88,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(given: argparse.Namespace, settings: Settings) -> None:
+def _serve(given: argparse.Namespace, settings: Settings) -> int:
+    workers = given.workers or settings.workers
+    if workers > 1:
+        return _serve_by_many(settings, workers)
     signal.signal(signal.SIGTERM, _stopped)  # the server says it again once it has stopped, to whoever listened before
     signal.signal(signal.SIGINT, _stopped)
+    _answer(settings, None)
+    return 0
+
+
+def _serve_by_many(settings: Settings, count: int) -> int:
+    logging.config.dictConfig(LOG)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    prepare(settings)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    logging.getLogger("segmentation.workers").info(
+        "%s workers listening on http://%s:%s", count, host, listening.getsockname()[1]
+    )
+    return Workers(listening, count, partial(_answer, settings), settings.shutdown_seconds).run()
+
+
+def _answer(settings: Settings, listening: socket.socket | None) -> None:
+    """Answers until a stop signal: on the socket, or where there is none on one of its own."""
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        backlog=BACKLOG,
         access_log=False,
         log_config=LOG,
         server_header=False,
@@ -95,7 +125,7 @@ def _serve(given: argparse.Namespace, settings: Settings) -> None:
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_keep_alive=30,
     )
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(None if listening is None else [listening])
 
 
 def _stopped(number: int, frame: object) -> None:
@@ -128,6 +158,12 @@ def _score(given: argparse.Namespace, settings: Settings) -> None:
         task = progress.add_task("customers", total=None)
         rows = score(order, settings, utc_now(), lambda done: progress.advance(task, done))
     sys.stdout.write(f"{rows:,} customers in {given.out}{' and in the database' if given.store else ''}\n")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -98,11 +98,24 @@ def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
     return Service(settings, engine, reader, GroupCommit(engine, settings.queue_rows), live, UlidFactory(), clock)
 
 
+def prepare(settings: Settings) -> None:
+    """What one process does before several answer: the tables are made, and the model is proved, once for all."""
+    service = assemble(settings, utc_now)
+    try:
+        _open(service)
+    finally:
+        service.engine.dispose()
+
+
+def _open(service: Service) -> None:
+    if service.engine.dialect.name == "sqlite":  # a file of our own; a shared server is migrated by a command
+        upgrade(service.engine)
+    service.live.refresh()
+
+
 @contextlib.asynccontextmanager
 async def _running(service: Service) -> AsyncIterator[None]:
-    if service.engine.dialect.name == "sqlite":  # a file of our own; a shared server is migrated by a command
-        await asyncio.to_thread(upgrade, service.engine)
-    await asyncio.to_thread(service.live.refresh)
+    await asyncio.to_thread(_open, service)
     service.writer.start()
     _tune_interpreter()
     stop = asyncio.Event()

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DATA_DIR = "SEGMENTATION_DATA_DIR"  # where the project's own tests look for data; make sets it for all its targets
+MOST_WORKERS = 256
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
         "127.0.0.1"
     )
     port: Annotated[int, Field(ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")] = 8000
+    workers: Annotated[
+        int, Field(ge=1, le=MOST_WORKERS, description="Processes that answer; `serve --workers` comes first.")
+    ] = 1
     api_key: Annotated[
         SecretStr | None,
         Field(description="Key that callers send as `Authorization: Bearer …`; at least 32 characters."),
