@@ -21,6 +21,7 @@ from service.store.checkpointer import Checkpointer
 from service.store.errors import RowRefused
 from service.store.schema import assignments, customers
 from service.store.trouble import unavailable
+from service.store.turn import Turn
 from service.store.utc_time import utc_text
 
 # An assignment as the database takes it: its times spelt out, the fields in the table's order.
@@ -128,6 +129,7 @@ class SqliteLedger:
         self._connection = connection
         self._cursor = connection.cursor()
         self._checkpointer = Checkpointer(connection)
+        self._turn = Turn(connection)
         replace = sqlite.insert(customers)
         self._append = str(sa.insert(assignments).compile(dialect=dialect))
         self._replace = str(_newest_wins(replace).compile(dialect=dialect))
@@ -140,6 +142,7 @@ class SqliteLedger:
     def write(self, rows: Sequence[Assignment]) -> None:
         try:
             appended = entries(rows)
+            self._turn.take()
             # IMMEDIATE: a transaction that becomes a writer halfway fails at once instead of waiting.
             self._cursor.execute("BEGIN IMMEDIATE")
             if len(appended) < JSON_FROM:
@@ -158,6 +161,8 @@ class SqliteLedger:
             if isinstance(error, sqlite3.Error):
                 raise unavailable(error) from error
             raise
+        finally:
+            self._turn.give()
 
     def holds(self, assignment_id: str) -> bool:
         found = self._cursor.execute("SELECT 1 FROM assignments WHERE id = ?", (assignment_id,)).fetchone()
@@ -165,6 +170,7 @@ class SqliteLedger:
 
     def close(self) -> None:
         self._checkpointer.close()
+        self._turn.close()
         self._cursor.close()
         self._connection.close()
 
