@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).parent.parent.parent
-RUNNING = re.compile(r"Uvicorn running on (http://\S+)")
+RUNNING = re.compile(r"(?:running|listening) on (http://\S+)")
 
 
 class Server:
@@ -29,6 +31,7 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._watcher = psutil.Process(self._process.pid)
         self._listens = threading.Event()
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
@@ -42,6 +45,15 @@ class Server:
             if found:
                 return found.group(1)
         raise AssertionError("the service ended before it listened:\n" + "".join(self.log))
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """The processes that answer, where there are several."""
+        return self._watcher.children()
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

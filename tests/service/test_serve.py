@@ -3,96 +3,20 @@
 import random
 import signal
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 
-from service.answer import StoredRecord
-from service.store.assignment import Assignment
-from service.store.database import open_engine
-from service.store.schema import assignments
+from benchmarks.callers import Callers, Told
+from benchmarks.reckoning import reckon, segment_names
+from models.registry import Registry
 from tests.published import Published
-from tests.service.requests import by_features, by_transactions, line
+from tests.service.requests import by_features
 from tests.service.server import server
 from tests.service.serving import until
 
-CLIENTS = 4
 KILLS = 3
-
-
-class Callers:
-    """Clients that post single customers and batches without a pause, and keep every answer they were given."""
-
-    def __init__(self, url: str) -> None:
-        self.answers: list[dict[str, Any]] = []
-        self.refused: list[httpx.Response] = []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._call, args=(url, number)) for number in range(CLIENTS)]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self, url: str, number: int) -> None:
-        dice = random.Random(number)
-        with httpx.Client(base_url=url, timeout=60) as client:
-            while not self._stop.is_set():
-                try:
-                    response = self._post(client, dice)
-                except httpx.TransportError:
-                    return  # the service is gone
-                if response.status_code != 200:
-                    self.refused.append(response)
-                elif "results" in response.json():
-                    self.answers += [one["answer"] for one in response.json()["results"]]
-                else:
-                    self.answers.append(response.json())
-
-    @staticmethod
-    def _post(client: httpx.Client, dice: random.Random) -> httpx.Response:
-        customer, spent = str(dice.randrange(200)), dice.uniform(1, 10_000)
-        kind = dice.randrange(10)
-        if kind == 0:
-            several = [by_features(str(dice.randrange(200)), monetary=spent + index) for index in range(300)]
-            return client.post("/segment/batch", json=several)
-        if kind < 4:
-            return client.post("/segment", json=by_transactions(line(unit_price=spent), customer_id=customer))
-        return client.post("/segment", json=by_features(customer, monetary=spent))
-
-
-@contextmanager
-def calling(url: str) -> Iterator[Callers]:
-    callers = Callers(url)
-    callers.start()
-    try:
-        yield callers
-    finally:
-        callers.stop()
-
-
-def stored(url: str) -> dict[str, dict[str, Any]]:
-    """All answers in the database, by id, as an answer has them."""
-    engine = open_engine(url)
-    columns = [sa.cast(column, sa.Text) if column.name == "features" else column for column in assignments.c]
-    with engine.connect() as connection:
-        rows = [Assignment.from_row(row) for row in connection.execute(sa.select(*columns))]
-    engine.dispose()
-    return {row.id: StoredRecord.of(row).model_dump(mode="json", exclude={"assigned_at"}) for row in rows}
-
-
-def as_stored(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: answer[name] for name in StoredRecord.model_fields if name != "assigned_at"}
 
 
 def ready(url: str) -> bool:
@@ -102,37 +26,36 @@ def ready(url: str) -> bool:
 def test_a_kill_under_load_loses_no_answer_and_the_service_starts_again_by_itself(
     store_url: str, models_dir: Path
 ) -> None:
-    acknowledged: list[dict[str, Any]] = []
-    for _ in range(KILLS):
-        with server(database_url=store_url, models_dir=models_dir) as running, calling(running.url) as callers:
-            enough = random.randrange(1, 1_500)
-            until(lambda callers=callers, enough=enough: len(callers.answers) >= enough)  # type: ignore[misc]
-            running.signal(signal.SIGKILL)
-            assert running.wait() == -signal.SIGKILL
-        assert callers.refused == []
-        acknowledged += callers.answers
-    kept = stored(store_url)
-    assert len({answer["assignment_id"] for answer in acknowledged}) == len(acknowledged) >= KILLS
-    for answer in acknowledged:
-        assert kept[answer["assignment_id"]] == as_stored(answer)
+    told: list[Told] = []
+    for number in range(KILLS):
+        with server(database_url=store_url, models_dir=models_dir) as running:
+            with Callers(running.port, seed=number) as callers:
+                enough = random.randrange(1, 1_500)
+                until(lambda callers=callers, enough=enough: len(callers.answers) >= enough)  # type: ignore[misc]
+                running.signal(signal.SIGKILL)
+                assert running.wait() == -signal.SIGKILL
+            assert callers.refused == []
+            told += callers.answers
+    assert len(told) >= KILLS
+    assert reckon(store_url, told, segment_names(Registry(models_dir))).faults == []
 
     with server(database_url=store_url, models_dir=models_dir) as running:
         assert ready(running.url)
-        customer = acknowledged[-1]["customer_id"]
+        customer = told[-1].customer_id
         history = httpx.get(f"{running.url}/customers/{customer}/history?limit=1000").json()["answers"]
         known = {one["assignment_id"] for one in history}
-        assert {one["assignment_id"] for one in acknowledged if one["customer_id"] == customer} <= known
+        assert {one.assignment_id for one in told if one.customer_id == customer} <= known
         assert httpx.post(f"{running.url}/segment", json=by_features()).status_code == 200
 
 
 def test_a_stop_under_load_answers_whatever_was_accepted(store_url: str, models_dir: Path) -> None:
-    with server(database_url=store_url, models_dir=models_dir) as running, calling(running.url) as callers:
+    with server(database_url=store_url, models_dir=models_dir) as running, Callers(running.port) as callers:
         until(lambda: len(callers.answers) >= 500)
         running.signal(signal.SIGTERM)
         assert running.wait() == 0
     assert callers.refused == []
-    # Nothing was stored that its sender was not told of, and the other way round.
-    assert stored(store_url) == {answer["assignment_id"]: as_stored(answer) for answer in callers.answers}
+    found = reckon(store_url, callers.answers, segment_names(Registry(models_dir)))
+    assert (found.faults, found.untold) == ([], 0)
     assert not any("Traceback" in said for said in running.log)
 
 
