@@ -24,7 +24,7 @@ class Server:
         """`{port}` in the command and in the environment is filled in."""
         self.name = name
         self.faults: list[str] = []
-        self.port = _free_port()
+        self.port = free_port()
         self._command = [sys.executable, *(part.format(port=self.port) for part in command)]
         self._environment = {**os.environ, **{key: value.format(port=self.port) for key, value in environment.items()}}
         self._log = folder / f"{name}.log"
@@ -69,7 +69,8 @@ class Server:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
