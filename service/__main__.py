@@ -14,8 +14,6 @@ from pathlib import Path
 
 import uvicorn
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.errors import ModelError
 from service.app import create_app, prepare, utc_now
@@ -150,6 +148,9 @@ def _database(given: argparse.Namespace, settings: Settings) -> int:
 
 
 def _score(given: argparse.Namespace, settings: Settings) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     from service.scoring import ScoreOrder, score  # pandas and DuckDB: nothing else here needs them
 
     order = ScoreOrder(given.file, given.out, given.as_of, given.store, dict(given.column), given.date_format)

@@ -15,6 +15,7 @@ from service import documentation, problem
 from service.access import RequireKey
 from service.body_limit import BodyLimit
 from service.live_model import LiveModel
+from service.memory import give_back
 from service.proving import Prover
 from service.routes import customers, health, models, segment, segments
 from service.served_model import Limits
@@ -131,7 +132,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
 
 def _tune_interpreter() -> None:
     # Measured at 16 connections: full collections over what start-up made cost p99 25 ms; requests make no cycles.
-    gc.collect()
+    give_back()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     # The writer gives up Python's lock for each statement. To get it back from a thread that computes takes one such

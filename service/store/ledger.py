@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import psycopg
 import sqlalchemy as sa
 from pydantic_core import to_json
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,6 +22,9 @@ from service.store.schema import assignments, customers
 from service.store.trouble import unavailable
 from service.store.turn import Turn
 from service.store.utc_time import utc_text
+
+if TYPE_CHECKING:
+    import psycopg  # where it is used, its import is: SQLite does without its 100 ms and 9 MB
 
 # An assignment as the database takes it: its times spelt out, the fields in the table's order.
 Entry = tuple[str, str, str, str, str, int, str, int, str, float, str, str | None]
@@ -184,8 +186,6 @@ class SqliteLedger:
 class PostgresqlLedger:
     """Few rows are one statement and one round trip; many are copied in."""
 
-    REFUSALS = (psycopg.DataError, psycopg.IntegrityError, ValueError, TypeError)
-
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", dialect: sa.Dialect) -> None:
         self._connection = connection
         # One statement is its own transaction: no round trips for BEGIN and COMMIT.
@@ -200,7 +200,7 @@ class PostgresqlLedger:
         return not self._connection.closed
 
     def write(self, rows: Sequence[Assignment]) -> None:
-        with _postgresql_told(self.REFUSALS):
+        with _postgresql_told():
             appended = entries(rows)
             if len(appended) < COPY_FROM:
                 self._cursor.execute(self._write_few, {"entries": _json(appended)}, prepare=True)
@@ -208,7 +208,7 @@ class PostgresqlLedger:
                 self._write_many(appended)
 
     def holds(self, assignment_id: str) -> bool:
-        with _postgresql_told(()):
+        with _postgresql_told():
             self._cursor.execute("SELECT 1 FROM assignments WHERE id = %s", (assignment_id,))
             return self._cursor.fetchone() is not None
 
@@ -299,10 +299,12 @@ def _field(entry: Any, place: int, column: sa.Column[Any]) -> sa.Label[Any]:
 
 
 @contextmanager
-def _postgresql_told(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
+def _postgresql_told() -> Iterator[None]:
+    import psycopg
+
     try:
         yield
-    except refusals as error:
+    except (psycopg.DataError, psycopg.IntegrityError, ValueError, TypeError) as error:
         raise _refused(error) from error
     except psycopg.Error as error:
         raise unavailable(error) from error

@@ -1,0 +1,76 @@
+"""Bringing the database's schema to a revision, by Alembic; `service.store.database` asks for it where it is needed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+
+from service.store.errors import UnknownRevision
+from service.store.trouble import told
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+# Any number, as long as every process takes the same one.
+MIGRATION_LOCK = 7_395_174_021
+
+
+def upgrade(engine: sa.Engine, revision: str) -> None:
+    """Applies all migrations up to `revision`; of several processes at once one works, the rest wait."""
+    with _migrating(engine) as config:
+        command.upgrade(config, revision)
+
+
+def downgrade(engine: sa.Engine, revision: str) -> None:
+    """Takes migrations back down to `revision`."""
+    with _migrating(engine) as config:
+        command.downgrade(config, revision)
+
+
+def pending(engine: sa.Engine) -> list[str]:
+    """The revisions not yet applied, in the order in which `upgrade` would apply them."""
+    scripts = ScriptDirectory.from_config(_config())
+    with told(), engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_heads()
+    try:
+        missing = [script.revision for script in scripts.iterate_revisions("head", current or "base")]
+    except (CommandError, RevisionError) as error:
+        raise _unknown_revision() from error
+    return missing[::-1]
+
+
+def _config() -> Config:
+    config = Config()
+    # The configuration format reads % as the beginning of a reference.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@contextmanager
+def _migrating(engine: sa.Engine) -> Iterator[Config]:
+    """A configuration whose connection is in a transaction that only one process can hold."""
+    config = _config()
+    locking = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+    with told(), locking.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Waiting for the other process, or building an index, may take longer than a request.
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        config.attributes["connection"] = connection
+        try:
+            yield config
+        except (CommandError, RevisionError) as error:
+            raise _unknown_revision() from error
+
+
+def _unknown_revision() -> UnknownRevision:
+    return UnknownRevision(
+        "The database's revision, or the one asked for, is not known to this version of the service;"
+        " run the version that made it, or restore the backup taken before."
+    )
