@@ -5,6 +5,8 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from models.errors import ArtifactRefused
 from service.store.errors import StoreUnavailable
 from service.store.reader import Reader
 from service.store.verification import remember_verified
+
+if sys.platform != "win32":
+    import fcntl
 
 PATIENCE = 120.0  # seconds; importing scikit-learn takes about two
 LIBRARIES = ("scikit-learn", "numpy", "joblib")
@@ -38,17 +43,34 @@ class Prover:
         digest = hashlib.sha256(f"{artifact.digest} {libraries}".encode()).hexdigest()
         if self._known(digest):
             return
-        _run_proof(artifact.version, directory)
-        try:
-            remember_verified(self._engine, digest, artifact.version, now, libraries)
-        except StoreUnavailable:
-            return  # proved all the same; the next start proves it again
+        with _one_at_a_time(directory):
+            if self._known(digest):
+                return
+            _run_proof(artifact.version, directory)
+            # Where it cannot be remembered it is proved all the same, and once more at the next start.
+            with suppress(StoreUnavailable):
+                remember_verified(self._engine, digest, artifact.version, now, libraries)
 
     def _known(self, digest: str) -> bool:
         try:
             return self._reader.verified(digest)
         except StoreUnavailable:
             return False
+
+
+@contextmanager
+def _one_at_a_time(directory: Path) -> Iterator[None]:
+    """Of several workers that see a new model one proves it, which takes 150 MB; the others wait and find it proved."""
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks: then each proves it
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _run_proof(version: str, directory: Path) -> None:

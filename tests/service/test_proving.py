@@ -1,12 +1,17 @@
 """A model is proved in a process of its own before it is first served, and never again."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from models.artifact import read_artifact
+from service.proving import Prover
 from service.store.database import open_engine
+from service.store.reader import Reader
 from service.store.schema import verified_models
 from tests.published import Published
 from tests.service import forgery
@@ -74,3 +79,21 @@ def test_a_proof_that_breaks_down_refuses_the_model(
         response = client.post(f"/models/{version}/activate")
     assert response.status_code == 409
     assert response.json()["detail"] == "MemoryError"
+
+
+def test_of_workers_that_see_a_new_model_at_once_one_proves_it(
+    database_url: str, models_dir: Path, published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen, script = tmp_path / "proofs", tmp_path / "python"
+    script.write_text(f'#!/bin/sh\necho proof >> {seen}\nexec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(script))
+    directory = models_dir / published.first
+    artifact = read_artifact(directory)
+    engines = [open_engine(database_url) for _ in range(3)]
+    with ThreadPoolExecutor(len(engines)) as pool:
+        list(pool.map(lambda engine: Prover(engine, Reader(engine)).prove(artifact, directory, NOW), engines))
+    for engine in engines:
+        engine.dispose()
+    assert seen.read_text() == "proof\n"
+    assert proved(database_url) == [(published.first, NOW)]
