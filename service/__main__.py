@@ -20,7 +20,6 @@ from service.app import create_app, prepare, utc_now
 from service.settings import MOST_WORKERS, Settings, described, unknown_variables
 from service.store.database import downgrade, open_engine, pending, upgrade
 from service.store.errors import StoreError
-from service.workers import Workers
 
 EXPECTED = (ModelError, StoreError, OSError)
 BACKLOG = 2048  # connections that wait to be taken up
@@ -97,6 +96,8 @@ def _serve(given: argparse.Namespace, settings: Settings) -> int:
 
 
 def _serve_by_many(settings: Settings, count: int) -> int:
+    from service.workers import Workers  # forking needs what one process has no use for
+
     logging.config.dictConfig(LOG)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
