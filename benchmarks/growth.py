@@ -36,6 +36,7 @@ WARMING = 10
 MOST_PAGE_MS = 20.0
 LEAST_RATIO = 0.7
 SEGMENTS = 6
+HEADING = "{}: rows, filled/s, single answers/s (x first), p95 of audience and history page in ms\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--database", choices=KINDS, default="sqlite")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        sizes = list(_grow(given, Path(folder)))
-    _print(sizes, given.database)
+        sizes: list[Size] = []
+        sys.stdout.write(HEADING.format(given.database))
+        for size in _grow(given, Path(folder)):
+            sizes.append(size)
+            _print(size, sizes[0])
     slow = any(max(size.audience_ms, size.history_ms) > MOST_PAGE_MS for size in sizes)
     return int(slow or sizes[-1].singles_per_second < LEAST_RATIO * sizes[0].singles_per_second)
 
@@ -165,15 +169,12 @@ class Filling:
         ]
 
 
-def _print(sizes: Sequence[Size], kind: str) -> None:
-    first = sizes[0]
-    sys.stdout.write(f"{kind}: rows, filled/s, single answers/s (x first), p95 of audience and history page in ms\n")
-    for size in sizes:
-        ratio = size.singles_per_second / first.singles_per_second
-        sys.stdout.write(
-            f"{size.rows:12,} {size.filled_per_second:10,.0f} {size.singles_per_second:8,.0f} ({ratio:.2f}) "
-            f"{size.audience_ms:8.1f} {size.history_ms:8.1f}\n"
-        )
+def _print(size: Size, first: Size) -> None:
+    sys.stdout.write(
+        f"{size.rows:12,} {size.filled_per_second:10,.0f} {size.singles_per_second:8,.0f} "
+        f"({size.singles_per_second / first.singles_per_second:.2f}) {size.audience_ms:8.1f} {size.history_ms:8.1f}\n"
+    )
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
