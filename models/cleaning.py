@@ -7,7 +7,7 @@ The rules stand here once, as data, in the order they are asked; a line leaves a
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from models.line import Line
@@ -34,6 +34,8 @@ RULES: tuple[Rule, ...] = (
     Rule("non_product", "the code stands for postage, fees, discounts or the like, not for a product"),
 )
 RULE = {rule.name: rule for rule in RULES}
+BY_LETTER = {"C": "cancellation", "c": "cancellation", "A": "adjustment", "a": "adjustment"}
+MOST_CODES = 16_384  # whose being a product is remembered; a shop has fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,12 @@ def non_products() -> NonProducts:
     return NonProducts(codes=listed["codes"], prefixes=listed["prefixes"])
 
 
+@lru_cache(MOST_CODES)
+def is_non_product(product: str | None) -> bool:
+    """Whether the code is on the list that ships with the package."""
+    return product in non_products()
+
+
 def can_be_duplicate(line: Line) -> bool:
     """Whether an equal line means "exported twice".
 
@@ -67,15 +75,13 @@ def can_be_duplicate(line: Line) -> bool:
 
 def kind(line: Line, as_of: float) -> str | None:
     """The name of the first rule, duplicates and non-products aside, that holds for a line; None is a purchase."""
-    if line.at > as_of:
+    invoice, _, quantity, at, price, _, _ = line
+    if at > as_of:
         return "after_as_of"
-    letter = line.invoice[:1].upper() if line.invoice else ""
-    if letter == "C":
-        return "cancellation"
-    if letter == "A":
-        return "adjustment"
-    if line.quantity <= 0:
+    if invoice and invoice[0] in BY_LETTER:
+        return BY_LETTER[invoice[0]]
+    if quantity <= 0:
         return "quantity_not_positive"
-    if line.price <= 0:
+    if price <= 0:
         return "price_not_positive"
     return None

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.summary import Summaries
+from models.summary import Summaries, Summary
 
 DAY = 86_400.0
 LARGEST = 1e12  # no shop's figure is larger; beyond it float64 sums lose cents
 
 Values = NDArray[np.float64]
-Formula = Callable[[Summaries, float], Values]
+# One formula serves one customer, in plain numbers, and many, in arrays. None is what the source lacks.
+Of = Summary | Summaries
+Number = float | Values
+Formula = Callable[[Of, float], Number | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +40,33 @@ class Feature:
     grows: Literal["never", "always", "while one order"] = "never"
 
 
-def _recency(of: Summaries, as_of: float) -> Values:
+def _recency(of: Of, as_of: float) -> Number:
     return (as_of - of.last_at) / DAY
 
 
-def _tenure(of: Summaries, as_of: float) -> Values:
+def _tenure(of: Of, as_of: float) -> Number:
     return (as_of - of.first_at) / DAY
 
 
-def _mean_gap(of: Summaries, as_of: float) -> Values:
-    between = (of.last_at - of.first_at) / DAY / np.maximum(of.orders - 1, 1)
-    return np.where(of.orders > 1, between, _tenure(of, as_of))
+def _mean_gap(of: Of, as_of: float) -> Number:
+    between = (of.last_at - of.first_at) / DAY / _at_least(1, of.orders - 1)
+    return _where(of.orders > 1, between, _tenure(of, as_of))
 
 
-def _return_rate(of: Summaries, as_of: float) -> Values:
-    return np.clip(of.returned / np.maximum(of.bought, 1e-9), 0.0, 1.0)
+def _return_rate(of: Of, as_of: float) -> Number:
+    return _at_most(1.0, of.returned / _at_least(1e-9, of.bought))
+
+
+def _at_least(bound: float, value: Number) -> Number:
+    return np.maximum(value, bound) if isinstance(value, np.ndarray) else max(value, bound)
+
+
+def _at_most(bound: float, value: Number) -> Number:
+    return np.minimum(value, bound) if isinstance(value, np.ndarray) else min(value, bound)
+
+
+def _where(holds: bool | NDArray[np.bool_], then: Number, otherwise: Number) -> Number:
+    return np.where(holds, then, otherwise) if isinstance(holds, np.ndarray) else then if holds else otherwise
 
 
 FEATURES: tuple[Feature, ...] = (
@@ -106,10 +121,19 @@ NAMES: tuple[str, ...] = tuple(FEATURE)
 MAIN_COUNTRY = "main_country"  # the one feature in words: most lines; of equals the alphabetically first
 
 
+def compute_one(summary: Summary, as_of: float, names: Sequence[str] = NAMES) -> dict[str, float]:
+    """The features of one customer at `as_of` (seconds UTC), by name; the same numbers as `compute`.
+
+    What the source lacks (distinct products without product codes) is left out.
+    """
+    found = [(name, FEATURE[name].compute(summary, as_of)) for name in names]
+    return {name: float(value) for name, value in found if value is not None}
+
+
 def compute(summaries: Summaries, as_of: float, names: Sequence[str] = NAMES) -> Values:
     """The features of n customers at `as_of` (seconds UTC): array of shape (n, len(names)).
 
     NaN stands where the source lacks what a feature needs (distinct products without product codes).
     """
-    columns = [FEATURE[name].compute(summaries, as_of) for name in names]
+    columns: list[Any] = [FEATURE[name].compute(summaries, as_of) for name in names]
     return np.column_stack(columns) if columns else np.empty((len(summaries), 0))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -84,7 +85,7 @@ class SegmentationModel:
             columns=of_table,
         )
 
-    @property
+    @cached_property
     def features(self) -> tuple[str, ...]:
         """What decides the segment, in the scorer's order: a feature in words is there as columns of 0 and 1."""
         return self.scorer.features
@@ -101,7 +102,7 @@ class SegmentationModel:
         """The levels of the deciding features that are in words."""
         return {one.name: one.levels for one in self.manifest.features if one.clusters and one.levels}
 
-    @property
+    @cached_property
     def described_by(self) -> tuple[str, ...]:
         """All features known of this model's customers; those that do not decide only describe."""
         return tuple(feature.name for feature in self.manifest.features)

@@ -3,20 +3,23 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from operator import mul
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.affinity import Bought
-from models.cleaning import RULE, can_be_duplicate, kind, non_products
+from models.cleaning import RULE, can_be_duplicate, is_non_product, kind
 from models.line import Line
 
 DECIMALS = 6  # of sums of money and units
 
+T = TypeVar("T", str, float)
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+
+class Summary(NamedTuple):
     """One customer's purchases up to a moment. Money is in the data's currency, times in seconds UTC.
 
     Lines that a full cancellation undid count in `bought` and `returned` only, so that they make no order.
@@ -58,9 +61,9 @@ class Summaries:
     def of(cls, summaries: Sequence[Summary]) -> "Summaries":
         """Columns from single summaries, in their order."""
         columns = {
-            field.name: np.array([getattr(one, field.name) for one in summaries], dtype=np.float64)
-            for field in fields(Summary)
-            if field.name != "country"
+            name: np.array([getattr(one, name) for one in summaries], dtype=np.float64)
+            for name in Summary._fields
+            if name != "country"
         }
         return cls(**columns, country=[one.country for one in summaries])
 
@@ -90,10 +93,10 @@ def fold(lines: Iterable[Line], as_of: float) -> Folded:
             ignored[rule] += 1
         elif rule and line.price <= 0:
             ignored["price_not_positive"] += 1
-        elif can_be_duplicate(line) and line in seen:
-            ignored["duplicate"] += 1
-        elif line.product in non_products():
+        elif is_non_product(line.product):
             ignored["non_product"] += 1
+        elif line in seen and can_be_duplicate(line):
+            ignored["duplicate"] += 1
         else:
             seen.add(line)
             (returns if rule else purchases).append(line)
@@ -145,33 +148,42 @@ def _by_product(kept: Sequence[Line]) -> dict[str, Bought]:
     """In how many orders each product was bought, and when last."""
     orders: dict[str, set[object]] = {}
     last: dict[str, float] = {}
-    for line in kept:
-        if line.product is not None:
-            orders.setdefault(line.product, set()).add(_order(line))
-            last[line.product] = max(last.get(line.product, line.at), line.at)
+    for invoice, product, _, at, _, _, _ in kept:
+        if product is None:
+            continue
+        if product not in last:
+            orders[product], last[product] = {_order(invoice, at)}, at
+            continue
+        orders[product].add(_order(invoice, at))
+        last[product] = max(last[product], at)
     return {product: Bought(len(orders[product]), last[product]) for product in sorted(orders)}
 
 
-def _order(line: Line) -> object:
+def _order(invoice: str | None, at: float) -> object:
     """What tells the order a line belongs to: its invoice, or its moment where lines have no invoice."""
-    return line.invoice if line.invoice is not None else line.at
+    return at if invoice is None else invoice
 
 
 def _summary(kept: Sequence[Line], bought: float, returned: float, products: int) -> Summary:
-    quantities = Counter(line.quantity for line in kept)
-    countries = Counter(line.country for line in kept if line.country)
+    invoices, _, quantities, moments, prices, countries, _ = zip(*kept, strict=True)
     return Summary(
-        first_at=min(line.at for line in kept),
-        last_at=max(line.at for line in kept),
-        orders=len({_order(line) for line in kept}),
+        first_at=min(moments),
+        last_at=max(moments),
+        orders=len(set(map(_order, invoices, moments))),
         lines=len(kept),
-        units=_sum(line.quantity for line in kept),
-        revenue=_sum(line.quantity * line.price for line in kept),
-        price_sum=_sum(line.price for line in kept),
+        units=_sum(quantities),
+        revenue=_sum(map(mul, quantities, prices)),
+        price_sum=_sum(prices),
         bought=bought,
         returned=returned,
-        # ties: the smallest quantity and the alphabetically first country, in every engine alike
-        typical_quantity=min(quantities, key=lambda quantity: (-quantities[quantity], quantity)),
+        typical_quantity=_most_frequent(quantities),
         products=products or None,
-        country=min(countries, key=lambda name: (-countries[name], name), default=None),
+        country=_most_frequent(named) if (named := [name for name in countries if name]) else None,
     )
+
+
+def _most_frequent(values: Sequence[T]) -> T:
+    """Of equals the smallest quantity and the alphabetically first country, in every engine alike."""
+    counted = Counter(values)
+    most = max(counted.values())
+    return min(value for value, times in counted.items() if times == most)

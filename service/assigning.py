@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from models.category import expand
-from models.features import FEATURE, MAIN_COUNTRY, Feature, compute
+from models.features import FEATURE, MAIN_COUNTRY, Feature, compute_one
 from models.outlook import Decay, NextSegment
 from models.scorer import Placement, Values
-from models.summary import Summaries, fold
+from models.summary import fold
 from service.assigned import Assigned, Case
 from service.errors import Fault, InvalidRequest
 from service.request import SegmentRequest, Transaction, plain_customer_id
@@ -136,24 +136,18 @@ def _from_transactions(
         counted = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in folded.ignored.items())
         why = counted or "only returns, or all of it undone by them"
         raise InvalidRequest([Fault("/transactions", f"hold no purchase up to {as_of:%Y-%m-%dT%H:%M:%SZ} ({why})")])
-    described = served.model.described_by
-    values = compute(Summaries.of([folded.summary]), as_of.timestamp(), described)[0].tolist()
-    features: dict[str, float | str] = {
-        name: value for name, value in zip(described, values, strict=True) if value == value
-    }
+    features: dict[str, Any] = compute_one(folded.summary, as_of.timestamp(), served.model.described_by)
     missing = [name for name in served.model.features if name not in features]
     if missing:
         raise InvalidRequest(
             [Fault("/transactions", f"lack what {FEATURE[name].name} needs; send stock_code") for name in missing]
         )
-    beyond = [
-        FEATURE[name] for name in features if not FEATURE[name].low <= float(features[name]) <= FEATURE[name].high
-    ]
+    beyond = [FEATURE[name] for name in features if not FEATURE[name].low <= features[name] <= FEATURE[name].high]
     if beyond:
         raise InvalidRequest([Fault("/transactions", _too_much(one, features[one.name])) for one in beyond])
     if folded.summary.country:
         features[MAIN_COUNTRY] = folded.summary.country
-    decide = [float(features[name]) for name in served.model.features]
+    decide = [features[name] for name in served.model.features]
     return Case(customer_id, as_of, decide, features, folded.ignored, folded.bought)
 
 
