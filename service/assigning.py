@@ -10,12 +10,14 @@ from pydantic_core import to_json
 
 from models.category import expand
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute_one
+from models.line import Line
 from models.outlook import Decay, NextSegment
 from models.scorer import Placement, Values
 from models.summary import fold
 from service.assigned import Assigned, Case
 from service.errors import Fault, InvalidRequest
-from service.request import SegmentRequest, Transaction, plain_customer_id
+from service.purchases_decoder import PurchasesRequest
+from service.request import SegmentRequest, plain_customer_id
 from service.served_model import ServedModel
 from service.state import Service
 from service.store.assignment import Assignment
@@ -38,7 +40,7 @@ async def answer_one(body: bytes, service: Service) -> bytes:
     return worded
 
 
-def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case:
+def case_of(request: SegmentRequest | PurchasesRequest, served: ServedModel, now: datetime) -> Case:
     """The features of the customer in a request, at its `as_of` or else `now`. Raises InvalidRequest."""
     customer_id = plain_customer_id(request.customer_id)
     as_of = request.as_of or now
@@ -50,7 +52,7 @@ def case_of(request: SegmentRequest, served: ServedModel, now: datetime) -> Case
         have = "neither is" if request.features is None else "both are"
         raise InvalidRequest([Fault("", f"send exactly one of features and transactions; {have} here")])
     if request.transactions is not None:
-        return _from_transactions(customer_id, request.transactions, served, as_of)
+        return _from_transactions(customer_id, request.lines(), served, as_of)
     features: Mapping[str, Any] = request.features
     if None in features.values():
         features = {name: value for name, value in features.items() if value is not None}
@@ -114,7 +116,7 @@ def recall(row: Assignment, served: ServedModel) -> str:
     return answer_json(_assigned(case, row, placed, served), served)
 
 
-def _check_has_features_only(request: SegmentRequest) -> None:
+def _check_has_features_only(request: SegmentRequest | PurchasesRequest) -> None:
     if request.transactions is not None:
         raise InvalidRequest([Fault("/transactions", _ONLY_FEATURES)])
     if request.features is None:
@@ -128,10 +130,8 @@ def _deciding(features: Mapping[str, Any], served: ServedModel) -> list[float]:
     return [float(features[name]) for name in served.model.features]
 
 
-def _from_transactions(
-    customer_id: str, transactions: Sequence[Transaction], served: ServedModel, as_of: datetime
-) -> Case:
-    folded = fold((sent.line() for sent in transactions), as_of.timestamp())
+def _from_transactions(customer_id: str, lines: Sequence[Line], served: ServedModel, as_of: datetime) -> Case:
+    folded = fold(lines, as_of.timestamp())
     if folded.summary is None:
         counted = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in folded.ignored.items())
         why = counted or "only returns, or all of it undone by them"

@@ -1,7 +1,7 @@
 """What clients send to be assigned: one customer, by features or by transactions."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NotRequired, Required
 
@@ -31,7 +31,8 @@ YEARS = (1900, 2200)
 _BARE_NUMBER = re.compile(r"\s*[+-]?[0-9._]*\s*")
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
+    """The same in UTC, which is meant where no zone is told. Raises ValueError for a year that must be wrong."""
     if not YEARS[0] <= moment.year <= YEARS[1]:
         raise ValueError(f"the year {moment.year} is not between {YEARS[0]} and {YEARS[1]}; correct the time")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -44,7 +45,7 @@ def _moment(value: object) -> object:
     return value
 
 
-Moment = Annotated[datetime, AfterValidator(_utc)]
+Moment = Annotated[datetime, AfterValidator(utc)]
 Text = Annotated[
     str,
     Field(max_length=LONGEST_TEXT),
@@ -128,6 +129,10 @@ class SegmentRequest(_Sent):
     transactions: list[Transaction] | None = Field(None, min_length=1)
 
     _is_text = field_validator("as_of", mode="before")(lambda value: None if value is None else _moment(value))
+
+    def lines(self) -> Sequence[Line]:
+        """The transactions as cleaning and folding take them."""
+        return [sent.line() for sent in self.transactions or ()]
 
 
 class TableRequest(SegmentRequest):

@@ -16,6 +16,7 @@ from service.advice import Advice
 from service.answer_encoder import AnswerEncoder
 from service.errors import Fault, InvalidRequest
 from service.faults import faults_of
+from service.purchases_decoder import PurchasesDecoder, PurchasesRequest
 from service.request import SegmentRequest, request_type
 
 
@@ -32,11 +33,16 @@ class ServedModel:
         self.request_type = request_type(model, limits.transactions)
         self._one: TypeAdapter[SegmentRequest] = TypeAdapter(self.request_type)
         self._many: TypeAdapter[list[SegmentRequest]] = TypeAdapter(list[self.request_type])  # type: ignore[name-defined]
+        by_purchases = model.manifest.source == "transactions"
+        self._purchases = PurchasesDecoder(limits.transactions) if by_purchases else None
         self.advice = Advice(model, playbooks or model.playbooks)
         self.encoder = AnswerEncoder(model, self.explainer, self.advice)
 
-    def decode(self, body: bytes) -> SegmentRequest:
+    def decode(self, body: bytes) -> SegmentRequest | PurchasesRequest:
         """One request. Raises InvalidRequest."""
+        # What the quick way does not take, and so all that is wrong, is decoded the documented way.
+        if self._purchases is not None and b'"transactions"' in body and (sent := self._purchases.decode(body)):
+            return sent
         try:
             return self._one.validate_json(body)
         except ValidationError as error:

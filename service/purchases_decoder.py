@@ -1,0 +1,94 @@
+"""The quick way to decode the usual request with transactions; what is unusual in it is left to the documented way."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+from models.line import Line
+from service.request import LARGEST_LINE, LONGEST_TEXT, utc
+
+MOST_MOMENTS = 16_384  # whose seconds are remembered: the lines of an invoice have one, and shops send days often
+_PLAIN = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+_Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
+_Amount = Annotated[float, msgspec.Meta(ge=-LARGEST_LINE, le=LARGEST_LINE)]
+
+
+class PurchasesRequest(NamedTuple):
+    """One customer by transactions: what case_of asks of a `SegmentRequest`."""
+
+    customer_id: str | int
+    as_of: datetime | None
+    transactions: Sequence[Line]
+    features: None = None
+
+    def lines(self) -> Sequence[Line]:
+        """The transactions as cleaning and folding take them."""
+        return self.transactions
+
+
+class PurchasesDecoder:
+    """Decodes a subset of what a `SegmentRequest` may be, to the same values, in a tenth of the time."""
+
+    def __init__(self, max_transactions: int) -> None:
+        self._most = max_transactions
+        self._decoder = msgspec.json.Decoder(_Request)
+
+    def decode(self, body: bytes) -> PurchasesRequest | None:
+        """None for what is not of the usual form: it may be wrong, and it may be right in another way."""
+        try:
+            sent = self._decoder.decode(body)
+            if not 1 <= len(sent.transactions) <= self._most:
+                return None
+            as_of = _moment(sent.as_of) if sent.as_of is not None else None
+            return PurchasesRequest(sent.customer_id, as_of, [_line(one) for one in sent.transactions])
+        except (msgspec.MsgspecError, ValueError):
+            return None
+
+
+class _Transaction(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    quantity: _Amount
+    invoice_date: str
+    unit_price: _Amount
+    invoice_no: _Text | None = None
+    stock_code: _Text | None = None
+    description: _Text | None = None
+    country: _Text | None = None
+
+
+class _Request(msgspec.Struct, forbid_unknown_fields=True):
+    customer_id: str | int
+    transactions: list[_Transaction]
+    as_of: str | None = None
+    features: None = None
+
+
+def _line(sent: _Transaction) -> Line:
+    invoice, product, country, description = sent.invoice_no, sent.stock_code, sent.country, sent.description
+    return Line(
+        invoice.strip() or None if invoice else None,
+        product.strip() or None if product else None,
+        sent.quantity,
+        _seconds(sent.invoice_date),
+        sent.unit_price,
+        country.strip() or None if country else None,
+        description.strip() or None if description else None,
+    )
+
+
+@lru_cache(MOST_MOMENTS)
+def _seconds(text: str) -> float:
+    return _moment(text).timestamp()
+
+
+def _moment(text: str) -> datetime:
+    """Raises ValueError for a time that is not of the plainest form, or of a year that none can be of."""
+    if not _PLAIN.fullmatch(text):
+        raise ValueError("is not of the plainest form")
+    return utc(datetime.fromisoformat(text))
