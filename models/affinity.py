@@ -11,7 +11,6 @@ people buy it again, and where they run out the products most bought in the segm
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -106,8 +105,7 @@ class Bought(NamedTuple):
     last_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """What speaks for a product: `product`, which the customer bought, and how the two go together.
 
     `support` customers bought both, `segment_support` of them in the customer's segment; `buyers` bought `product`.
@@ -132,8 +130,7 @@ class Pair:
         return self.confidence / self.share
 
 
-@dataclass(frozen=True, slots=True)
-class RecommendedProduct:
+class RecommendedProduct(NamedTuple):
     """A product to offer. `chance` is the estimated chance that the next order has it; None where it is popular only.
 
     `orders` is in how many orders the customer bought it, 0 where it is new to them. `buyers` are customers of the
@@ -158,8 +155,7 @@ class RecommendedProduct:
         return f"popular here: bought by {self.buyers:,} customers"
 
 
-@dataclass(frozen=True, slots=True)
-class Basket:
+class Basket(NamedTuple):
     """What a customer bought, as arrays of shape (m,): index of the product, orders with it, orders since.
 
     `orders` is how many orders the customer made, as far as the products tell.
@@ -186,6 +182,8 @@ class ProductAdvisor:
             for segment_id, one in affinities.segments.items()
         }
         self._lately = _lately(np.array(affinities.recent, dtype=np.float64))
+        self._fresh_curve = np.array(affinities.chances.fresh)
+        self._repeat_curve = np.array(affinities.chances.repeat)
 
     def as_sold(self, recent: Values) -> "ProductAdvisor":
         """The same advisor at a moment when `recent` (shape (p,)) was sold in the last weeks."""
@@ -205,11 +203,12 @@ class ProductAdvisor:
         if segment_id not in self._popular:
             known = ", ".join(str(one) for one in self._popular)
             raise UnknownSegment(f"no products were mined for segment {segment_id}; there are segments {known}")
-        basket = self.basket(bought or {})
         found: list[RecommendedProduct] = []
-        if len(basket.rows):
+        if bought and len((basket := self.basket(bought)).rows):
             found = self._likely(basket, segment_id, count, new_only)
-        taken = {one.product for one in found} | set(bought or ())
+        if len(found) == count:
+            return found
+        taken = {one.product for one in found}.union(bought or ())
         products, descriptions = self.affinities.products, self.affinities.descriptions
         for index, buyers in self._popular[segment_id]:
             if len(found) >= count:
@@ -223,14 +222,15 @@ class ProductAdvisor:
 
         Nearly every order has some product the customer did not buy later, so that the moments count the orders.
         """
-        known = [(self._index[product], one) for product, one in bought.items() if product in self._index]
-        moments = sorted({one.last_at for one in bought.values()}, reverse=True)
+        index = self._index
+        known = [(index[product], one) for product, one in bought.items() if product in index]
+        moments = sorted({last_at for _, last_at in bought.values()}, reverse=True)
         since = {at: float(place) for place, at in enumerate(moments)}
         return Basket(
             np.array([row for row, _ in known], dtype=np.intp),
             np.array([one.orders for _, one in known], dtype=np.float64),
             np.array([since[one.last_at] for _, one in known], dtype=np.float64),
-            max(len(moments), max((one.orders for one in bought.values()), default=1)),
+            max([len(moments), 1, *[orders for orders, _ in bought.values()]]),
         )
 
     def repeats(self, basket: Basket) -> tuple[Indices, Values]:
@@ -263,7 +263,7 @@ class ProductAdvisor:
         return affinity
 
     def _made_of(self, affinity: Values) -> tuple[Indices, Values]:
-        rows = affinity.nonzero()[0]
+        rows = (affinity > 0).nonzero()[0]  # none is less, and of booleans it is found faster
         made_of = np.empty((len(rows), 2))
         made_of[:, 0] = np.log(affinity[rows])
         made_of[:, 1] = self._lately[rows]
@@ -272,17 +272,18 @@ class ProductAdvisor:
     def _likely(self, basket: Basket, segment_id: int, count: int, new_only: bool) -> list[RecommendedProduct]:
         others, speaks = self._spoken_for(basket)
         rows, made_of = self._made_of(self._affinity(basket, others, speaks))
-        scored = _scored(made_of, self.affinities.chances.fresh)
-        fresh = len(rows)
+        scored = _scored(made_of, self._fresh_curve)
         if not new_only:
             again, made_of = self.repeats(basket)
-            rows = np.concatenate((rows, again))
-            scored = np.concatenate((scored, _scored(made_of, self.affinities.chances.repeat)))
+            if len(again):
+                rows = np.concatenate((rows, again))
+                scored = np.concatenate((scored, _scored(made_of, self._repeat_curve)))
         best = _best(rows, scored, count)
-        strongest = self._strongest(rows[best[best < fresh]], others, speaks)
-        bought, times = basket.rows.tolist(), basket.times.tolist()
+        bought = basket.rows.tolist()
+        times = dict(zip(bought, basket.times.tolist(), strict=True))
+        strongest = self._strongest([row for row, _ in best if row not in times], others, speaks)
         mined, found = self.affinities, []
-        for row, score in zip(rows[best].tolist(), scored[best].tolist(), strict=True):
+        for row, score in best:
             place = strongest.get(row)
             pair = None
             if place is not None:
@@ -293,24 +294,26 @@ class ProductAdvisor:
                     mined.descriptions[row],
                     "bought_together" if pair else "repeat",
                     1 / (1 + math.exp(-score)),
-                    0 if pair else int(times[bought.index(row)]),
+                    0 if pair else int(times[row]),
                     mined.buyers[row],
                     pair,
                 )
             )
         return found
 
-    def _strongest(self, rows: Indices, others: Indices, speaks: Values) -> dict[int, int]:
+    def _strongest(self, rows: Sequence[int], others: Indices, speaks: Values) -> dict[int, int]:
         """For each of `rows` the place in `others` that speaks most for it; of equals the first."""
-        if not len(rows):
+        if not rows:
             return {}
         wanted = np.zeros(len(self._lately), dtype=bool)
         wanted[rows] = True
         places = wanted[others].nonzero()[0]
-        # backwards, and ascending in weight: the last written stays
-        places = places[::-1]
-        places = places[speaks[places].argsort(kind="stable")]
-        return dict(zip(others[places].tolist(), places.tolist(), strict=True))
+        strongest: dict[int, int] = {}
+        most: dict[int, float] = {}
+        for place, row, weight in zip(places.tolist(), others[places].tolist(), speaks[places].tolist(), strict=True):
+            if weight > most.get(row, 0.0):
+                strongest[row], most[row] = place, weight
+        return strongest
 
     def _pair(self, bought: int, row: int, place: int, segment_id: int) -> Pair:
         mined = self.affinities
@@ -346,19 +349,18 @@ def _lately(recent: Values) -> Values:
     return np.log((recent + 1) / (np.mean(recent) + 1)) if len(recent) else recent
 
 
-def _scored(made_of: Values, coefficients: Sequence[float]) -> Values:
+def _scored(made_of: Values, curve: Values) -> Values:
     """Log odds. Rounded, so that a last bit does not decide which of two equals comes first."""
-    weights = np.array(coefficients)
-    scored: Values = made_of @ weights[:-1] + weights[-1]
+    scored: Values = made_of @ curve[:-1] + curve[-1]
     return scored.round(9)
 
 
-def _best(rows: Indices, scored: Values, count: int) -> Indices:
-    """Positions of the `count` highest scores, of equal scores those with the lowest row."""
+def _best(rows: Indices, scored: Values, count: int) -> list[tuple[int, float]]:
+    """The `count` rows of the highest scores, each with its score; of equal scores the lowest rows."""
     if 0 < count < len(scored):
-        threshold = np.partition(scored, len(scored) - count)[len(scored) - count]
-        candidates = np.flatnonzero(scored >= threshold)
-    else:
-        candidates = np.arange(len(scored))
-    order = np.lexsort((rows[candidates], -scored[candidates]))
-    return candidates[order[: max(count, 0)]]
+        ascending = scored.copy()
+        ascending.partition(len(scored) - count)
+        candidates = (scored >= ascending[len(scored) - count]).nonzero()[0]
+        rows, scored = rows[candidates], scored[candidates]
+    ordered = sorted(zip((-scored).tolist(), rows.tolist(), strict=True))
+    return [(row, -score) for score, row in ordered[: max(count, 0)]]
