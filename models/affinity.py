@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 from pydantic import ConfigDict, model_validator
 
@@ -98,14 +99,14 @@ class ProductAffinities(Record):
         return self
 
 
-class Bought(NamedTuple):
+class Bought(Struct, frozen=True, gc=False):
     """A product a customer bought: in how many orders, and when last (seconds UTC)."""
 
     orders: int
     last_at: float
 
 
-class Pair(NamedTuple):
+class Pair(Struct, frozen=True, gc=False):
     """What speaks for a product: `product`, which the customer bought, and how the two go together.
 
     `support` customers bought both, `segment_support` of them in the customer's segment; `buyers` bought `product`.
@@ -130,7 +131,7 @@ class Pair(NamedTuple):
         return self.confidence / self.share
 
 
-class RecommendedProduct(NamedTuple):
+class RecommendedProduct(Struct, frozen=True, gc=False):
     """A product to offer. `chance` is the estimated chance that the next order has it; None where it is popular only.
 
     `orders` is in how many orders the customer bought it, 0 where it is new to them. `buyers` are customers of the
@@ -224,18 +225,18 @@ class ProductAdvisor:
         """
         index = self._index
         known = [(index[product], one) for product, one in bought.items() if product in index]
-        moments = sorted({last_at for _, last_at in bought.values()}, reverse=True)
+        moments = sorted({one.last_at for one in bought.values()}, reverse=True)
         since = {at: float(place) for place, at in enumerate(moments)}
         return Basket(
             np.array([row for row, _ in known], dtype=np.intp),
             np.array([one.orders for _, one in known], dtype=np.float64),
             np.array([since[one.last_at] for _, one in known], dtype=np.float64),
-            max([len(moments), 1, *[orders for orders, _ in bought.values()]]),
+            max(len(moments), max([one.orders for one in bought.values()], default=1)),
         )
 
     def repeats(self, basket: Basket) -> tuple[Indices, Values]:
         """What may be bought again: indices of r products, and what their chance is made of, shape (r, 4)."""
-        may = self._again[basket.rows] | (basket.times >= 2)
+        may = self._again.take(basket.rows) | (basket.times >= 2)
         rows = basket.rows[may]
         made_of = np.empty((len(rows), 4))
         made_of[:, 0] = np.log(basket.times[may])
@@ -254,8 +255,8 @@ class ProductAdvisor:
 
     def _spoken_for(self, basket: Basket) -> tuple[Indices, Values]:
         """The neighbours of all m products one after another, shape (m * NEIGHBOURS,), and each one's weight."""
-        speaks = self._scores[basket.rows] * (ORDER_WEIGHT**basket.since)[:, None]
-        return self._neighbours[basket.rows].ravel(), speaks.ravel()
+        speaks = self._scores.take(basket.rows, axis=0) * (ORDER_WEIGHT**basket.since)[:, None]
+        return self._neighbours.take(basket.rows, axis=0).ravel(), speaks.ravel()
 
     def _affinity(self, basket: Basket, others: Indices, speaks: Values) -> Values:
         affinity = np.bincount(others, speaks, len(self._lately)).astype(np.float64, copy=False)
@@ -265,8 +266,8 @@ class ProductAdvisor:
     def _made_of(self, affinity: Values) -> tuple[Indices, Values]:
         rows = (affinity > 0).nonzero()[0]  # none is less, and of booleans it is found faster
         made_of = np.empty((len(rows), 2))
-        made_of[:, 0] = np.log(affinity[rows])
-        made_of[:, 1] = self._lately[rows]
+        made_of[:, 0] = np.log(affinity.take(rows))
+        made_of[:, 1] = self._lately.take(rows)
         return rows, made_of
 
     def _likely(self, basket: Basket, segment_id: int, count: int, new_only: bool) -> list[RecommendedProduct]:
@@ -307,10 +308,12 @@ class ProductAdvisor:
             return {}
         wanted = np.zeros(len(self._lately), dtype=bool)
         wanted[rows] = True
-        places = wanted[others].nonzero()[0]
+        places = wanted.take(others).nonzero()[0]
         strongest: dict[int, int] = {}
         most: dict[int, float] = {}
-        for place, row, weight in zip(places.tolist(), others[places].tolist(), speaks[places].tolist(), strict=True):
+        for place, row, weight in zip(
+            places.tolist(), others.take(places).tolist(), speaks.take(places).tolist(), strict=True
+        ):
             if weight > most.get(row, 0.0):
                 strongest[row], most[row] = place, weight
         return strongest
@@ -361,6 +364,6 @@ def _best(rows: Indices, scored: Values, count: int) -> list[tuple[int, float]]:
         ascending = scored.copy()
         ascending.partition(len(scored) - count)
         candidates = (scored >= ascending[len(scored) - count]).nonzero()[0]
-        rows, scored = rows[candidates], scored[candidates]
+        rows, scored = rows.take(candidates), scored.take(candidates)
     ordered = sorted(zip((-scored).tolist(), rows.tolist(), strict=True))
     return [(row, -score) for score, row in ordered[: max(count, 0)]]

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.affinity import Bought
@@ -19,7 +20,7 @@ DECIMALS = 6  # of sums of money and units
 T = TypeVar("T", str, float)
 
 
-class Summary(NamedTuple):
+class Summary(Struct, frozen=True, gc=False):
     """One customer's purchases up to a moment. Money is in the data's currency, times in seconds UTC.
 
     Lines that a full cancellation undid count in `bought` and `returned` only, so that they make no order.
@@ -62,7 +63,7 @@ class Summaries:
         """Columns from single summaries, in their order."""
         columns = {
             name: np.array([getattr(one, name) for one in summaries], dtype=np.float64)
-            for name in Summary._fields
+            for name in Summary.__struct_fields__
             if name != "country"
         }
         return cls(**columns, country=[one.country for one in summaries])
@@ -101,11 +102,14 @@ def fold(lines: Iterable[Line], as_of: float) -> Folded:
             seen.add(line)
             (returns if rule else purchases).append(line)
     kept = without_cancelled(purchases, returns)
-    bought = _sum(line.quantity * line.price for line in purchases)
+    bought = _sum([line.quantity * line.price for line in purchases])
     # some shops write a cancellation with its quantity positive: the invoice says that it came back
-    returned = _sum(abs(line.quantity) * line.price for line in returns)
-    products = _by_product(kept)
-    return Folded(_summary(kept, bought, returned, len(products)) if kept else None, ignored, products)
+    returned = _sum([abs(line.quantity) * line.price for line in returns])
+    # what tells the order a line belongs to: its invoice, or its moment where lines have no invoice
+    orders = [line.at if line.invoice is None else line.invoice for line in kept]
+    products = _by_product(kept, orders)
+    summary = _summary(kept, len(set(orders)), bought, returned, len(products)) if kept else None
+    return Folded(summary, ignored, products)
 
 
 def without_cancelled(purchases: Sequence[Line], returns: Sequence[Line]) -> list[Line]:
@@ -144,32 +148,27 @@ def _sum(values: Iterable[float]) -> float:
     return round(math.fsum(values), DECIMALS)
 
 
-def _by_product(kept: Sequence[Line]) -> dict[str, Bought]:
-    """In how many orders each product was bought, and when last."""
-    orders: dict[str, set[object]] = {}
+def _by_product(kept: Sequence[Line], orders: Sequence[object]) -> dict[str, Bought]:
+    """In how many orders each product was bought, and when last. `orders` tells the order of each line."""
+    made: dict[str, set[object]] = {}
     last: dict[str, float] = {}
-    for invoice, product, _, at, _, _, _ in kept:
+    for (_, product, _, at, _, _, _), order in zip(kept, orders, strict=True):
         if product is None:
             continue
         if product not in last:
-            orders[product], last[product] = {_order(invoice, at)}, at
+            made[product], last[product] = {order}, at
             continue
-        orders[product].add(_order(invoice, at))
+        made[product].add(order)
         last[product] = max(last[product], at)
-    return {product: Bought(len(orders[product]), last[product]) for product in sorted(orders)}
+    return {product: Bought(len(made[product]), last[product]) for product in sorted(made)}
 
 
-def _order(invoice: str | None, at: float) -> object:
-    """What tells the order a line belongs to: its invoice, or its moment where lines have no invoice."""
-    return at if invoice is None else invoice
-
-
-def _summary(kept: Sequence[Line], bought: float, returned: float, products: int) -> Summary:
-    invoices, _, quantities, moments, prices, countries, _ = zip(*kept, strict=True)
+def _summary(kept: Sequence[Line], orders: int, bought: float, returned: float, products: int) -> Summary:
+    _, _, quantities, moments, prices, countries, _ = zip(*kept, strict=True)
     return Summary(
         first_at=min(moments),
         last_at=max(moments),
-        orders=len(set(map(_order, invoices, moments))),
+        orders=orders,
         lines=len(kept),
         units=_sum(quantities),
         revenue=_sum(map(mul, quantities, prices)),

@@ -82,7 +82,7 @@ class Advice:
     def _offer(self, one: RecommendedProduct) -> str:
         described = self._described.get(one.product) or _product(one.product, one.description)
         chance = "null" if one.chance is None else repr(round(one.chance, CHANCE_DECIMALS))
-        return f'{described}"kind":"{one.kind}","why":{_json(one.why)},"chance":{chance}}}'
+        return f'{described}"kind":"{one.kind}","why":{_text(one.why)},"chance":{chance}}}'
 
 
 def _described(affinities: ProductAffinities) -> dict[str, str]:
@@ -98,6 +98,11 @@ def _product(product: str, description: str | None) -> str:
 def _products(offers: str) -> str:
     """The end of a recommendation: the products' codes, and the offers as they are encoded."""
     return f',"products":[{",".join(_CODE.findall(offers))}],"offers":{offers}}}'
+
+
+def _text(words: str) -> str:
+    plain = words.isprintable() and '"' not in words and "\\" not in words  # nothing to escape
+    return f'"{words}"' if plain else _json(words)
 
 
 def _json(value: object) -> str:

@@ -47,7 +47,7 @@ class PurchasesDecoder:
             if not 1 <= len(sent.transactions) <= self._most:
                 return None
             as_of = _moment(sent.as_of) if sent.as_of is not None else None
-            return PurchasesRequest(sent.customer_id, as_of, [_line(one) for one in sent.transactions])
+            return PurchasesRequest(sent.customer_id, as_of, _lines(sent.transactions))
         except (msgspec.MsgspecError, ValueError):
             return None
 
@@ -69,17 +69,24 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
     features: None = None
 
 
-def _line(sent: _Transaction) -> Line:
-    invoice, product, country, description = sent.invoice_no, sent.stock_code, sent.country, sent.description
-    return Line(
-        invoice.strip() or None if invoice else None,
-        product.strip() or None if product else None,
-        sent.quantity,
-        _seconds(sent.invoice_date),
-        sent.unit_price,
-        country.strip() or None if country else None,
-        description.strip() or None if description else None,
-    )
+def _lines(transactions: Sequence[_Transaction]) -> list[Line]:
+    """The same as `Transaction.line` makes, for half of what a call and a constructor per line cost."""
+    new = tuple.__new__
+    return [
+        new(
+            Line,
+            (
+                sent.invoice_no.strip() or None if sent.invoice_no else None,
+                sent.stock_code.strip() or None if sent.stock_code else None,
+                sent.quantity,
+                _seconds(sent.invoice_date),
+                sent.unit_price,
+                sent.country.strip() or None if sent.country else None,
+                sent.description.strip() or None if sent.description else None,
+            ),
+        )
+        for sent in transactions
+    ]
 
 
 @lru_cache(MOST_MOMENTS)
