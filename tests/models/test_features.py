@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from models.features import FEATURES, NAMES, compute
+from models.features import FEATURES, NAMES, compute, compute_one
 from models.line import Line
 from models.summary import Summaries, fold
 from tests.shop import LINES, bought, day
@@ -70,6 +70,16 @@ def test_every_feature_keeps_its_own_bounds(lines: list[Line]) -> None:
     values = compute(Summaries.of([summary]), AS_OF)[0]
     for feature, value in zip(FEATURES, values.tolist(), strict=True):
         assert feature.low <= value <= feature.high, feature.name
+
+
+@given(LINES)
+def test_one_customer_alone_has_the_same_features_to_the_last_bit(lines: list[Line]) -> None:
+    nameless = [line._replace(product=None) for line in lines]
+    for summary in (fold(lines, AS_OF).summary, fold(nameless, AS_OF).summary):
+        if summary is None:
+            continue
+        values = zip(NAMES, compute(Summaries.of([summary]), AS_OF)[0].tolist(), strict=True)
+        assert repr(compute_one(summary, AS_OF)) == repr({name: value for name, value in values if value == value})
 
 
 @given(LINES)

@@ -15,7 +15,9 @@ from models.playbook import Discount
 from service.assigned import Assigned
 from service.assigning import answer_json, assign, assign_many, case_of, recall
 from service.errors import InvalidRequest
-from service.served_model import Limits, ServedModel
+from service.purchases_decoder import PurchasesRequest
+from service.request import SegmentRequest
+from service.served_model import SHORT, Limits, ServedModel
 from service.store.ulid import UlidFactory
 from tests.service.requests import AS_OF, by_features, by_transactions, line
 from tests.service.serving import NOW
@@ -178,3 +180,23 @@ def test_the_row_says_what_the_answer_says(served: ServedModel) -> None:
     assert one.row.model_version == answer["model_version"]
     assert one.row.confidence == answer["confidence"]
     assert one.row.feature_values == answer["features"]
+
+
+def test_transactions_make_the_same_case_whichever_way_they_are_decoded(served: ServedModel) -> None:
+    lines = [line(invoice_no=str(500_000 + index // 3), stock_code=str(20_000 + index)) for index in range(30)]
+    usual = json.dumps(by_transactions(*lines)).encode()
+    numbers = [{**one, "stock_code": int(one["stock_code"])} for one in lines]
+    unusual = json.dumps(by_transactions(*numbers)).encode()
+    short = json.dumps(by_transactions(lines[0])).encode()
+    assert len(short) < SHORT < len(usual)
+    assert isinstance(served.decode(usual), PurchasesRequest)
+    assert isinstance(served.decode(unusual), SegmentRequest)
+    assert isinstance(served.decode(short), SegmentRequest)
+    assert case_of(served.decode(usual), served, NOW) == case_of(served.decode(unusual), served, NOW)
+
+
+def test_a_model_of_at_most_so_many_transactions_refuses_more(model: SegmentationModel) -> None:
+    small = ServedModel(model, None, Limits(batch=10, transactions=10))
+    with pytest.raises(InvalidRequest) as refused:
+        small.decode(json.dumps(by_transactions(*[line()] * 11)).encode())
+    assert refused.value.faults[0].pointer == "/transactions"
