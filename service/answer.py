@@ -102,7 +102,7 @@ class Recommendation(SegmentAdvice):
 class AnswerRecord(BaseModel):
     """The stored answer for one customer."""
 
-    assignment_id: str = Field(description="ULID of the stored answer.")
+    assignment_id: str | None = Field(description="ULID of the stored answer; null in a dry run, which stores nothing.")
     customer_id: str
     as_of: AwareDatetime
     model_version: str

@@ -14,10 +14,13 @@ from models.registry import Registry
 from service import documentation, problem
 from service.access import RequireKey
 from service.body_limit import BodyLimit
+from service.content_encoding import ContentEncoding
+from service.keyed_batches import KeyedBatches
 from service.live_model import LiveModel
 from service.memory import give_back
+from service.negotiation import is_streamed
 from service.proving import Prover
-from service.routes import customers, health, models, segment, segments
+from service.routes import batch, customers, health, models, segment, segments
 from service.served_model import Limits
 from service.settings import Settings
 from service.shortcut import Shortcut
@@ -56,7 +59,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     app.state.service = service
     problem.install(app)
-    for router in (segment.router, segments.router, customers.router, models.router, health.router):
+    for router in (segment.router, batch.router, segments.router, customers.router, models.router, health.router):
         app.include_router(router)
     documentation.install(app, service.live.current, guarded=settings.api_key is not None)
     app.door = _door(app.inside, service)
@@ -77,9 +80,10 @@ class Application(FastAPI):
 
 
 def _door(inside: ASGIApp, service: Service) -> ASGIApp:
-    """What a request passes, the last first: the key, the size of its body, the shortcut of the call that is waited
-    for. Before the framework, whose own layers cost each request as much as these three do together."""
-    door: ASGIApp = BodyLimit(Shortcut(inside, service), service.settings.max_body_bytes)
+    """What a request passes, the last first: the key, the unpacking of its body, the size of it, the shortcut of the
+    call that is waited for. Before the framework, whose own layers cost each request as much as these do together."""
+    limited = BodyLimit(Shortcut(inside, service), service.settings.max_body_bytes, is_streamed)
+    door: ASGIApp = ContentEncoding(limited)  # outside the limit, which counts what was unpacked
     key = service.settings.api_key
     return door if key is None else RequireKey(door, key.get_secret_value())
 
@@ -96,7 +100,8 @@ def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
         signing_key=settings.signing_key_bytes,
         clock=clock,
     )
-    return Service(settings, engine, reader, GroupCommit(engine, settings.queue_rows), live, UlidFactory(), clock)
+    writer, keyed = GroupCommit(engine, settings.queue_rows), KeyedBatches(engine, reader, clock)
+    return Service(settings, engine, reader, writer, live, UlidFactory(), clock, keyed)
 
 
 def prepare(settings: Settings) -> None:

@@ -109,11 +109,16 @@ def recall(row: Assignment, served: ServedModel) -> str:
     The words are derived, not stored; products of the customer's own are. What was left out of transactions is not
     known any more.
     """
+    return answer_json(remembered(row, served), served)
+
+
+def remembered(row: Assignment, served: ServedModel) -> Assigned:
+    """What a stored row was worded from, by the model that gave it."""
     features = {name: value for name, value in row.feature_values.items() if value is not None}
     values = _deciding(features, served)
     placed = served.model.scorer.place(values)
     case = Case(row.customer_id, row.as_of, values, features, NOTHING_IGNORED)
-    return answer_json(_assigned(case, row, placed, served), served)
+    return _assigned(case, row, placed, served)
 
 
 def _check_has_features_only(request: SegmentRequest | PurchasesRequest) -> None:

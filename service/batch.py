@@ -1,133 +1,224 @@
-"""How a list of customers becomes stored answers: in parts, each stored while the next is worked out."""
+"""How the customers of a batch become stored answers: in parts, each stored while the next is worked out."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from models.errors import UnknownVersion
 from service.assigned import Assigned, Case
-from service.assigning import answer_json, assign_many, case_of
-from service.errors import InvalidRequest
-from service.problem import new_request_id, problem_of
+from service.assigning import assign_many, case_of, remembered
+from service.decided import Decided, DecidedColumns, DecidedItems, Remembered
+from service.errors import InvalidRequest, KeyReused
+from service.forms.answers import Answers
+from service.forms.form import Form
+from service.forms.reader import Chunk, Item
+from service.forms.sent_columns import CheckedColumns, SentColumns
+from service.keyed_batches import KeyedBatch
 from service.request import SegmentRequest
 from service.served_model import ServedModel
 from service.state import Service
-from service.store.errors import RowRefused, StoreBusy, StoreError, StoreUnavailable
+from service.store.assignment import Assignment
+from service.store.errors import RowRefused, StoreBusy, StoreError
+from service.store.ulid import GivenIds, UlidFactory
 
 # A part is stored in one transaction. Between two, single requests have their turn.
 PART = 2_000
-
-
-async def answer_batch(body: bytes, service: Service) -> bytes:
-    """A `BatchAnswer` as JSON, once everything in it is stored. Raises InvalidRequest where the body is no batch,
-    and the store's errors where nothing of it could be stored."""
-    served, now = service.live.current(), service.clock()
-    # All that takes long is done off the event loop: single requests must not wait for ten thousand customers.
-    items = await asyncio.to_thread(served.decode_batch, body)
-    parts = []
-    for start in range(0, len(items), PART):
-        decided = await asyncio.to_thread(_decide, items[start : start + PART], served, service, now)
-        stored = _submit(decided, service)
-        parts.append(Part(start, decided, stored, await asyncio.to_thread(_encode, start, decided, served)))
-    settled = [await _settled(part, served, service) for part in parts]
-    if not any(one.assigned for one in settled):
-        _raise_if_unavailable(parts)
-    return _joined(settled, len(items))
+PART_BY_COLUMNS = 8_192  # arrays, and answers of a tenth of the size
+# Parts that are worked out, or being stored, or waiting to be sent.
+UNDER_WAY = 2
+BUSY_TRIES = 60
 
 
 class Encoded(NamedTuple):
-    """Some items of a batch as JSON, each a `BatchItem`, with commas between, and how many of them have an answer."""
+    """A part as it is answered: how many items have an answer and how many a problem, and the bytes. `trouble` is why
+    nothing of it could be stored; `last` is the problem after which nothing follows."""
 
     assigned: int
-    items: bytes
+    failed: int
+    body: bytes
+    trouble: StoreError | None = None
+    last: Exception | None = None
 
 
 class Part(NamedTuple):
     """Some items of a batch, being stored in one transaction: their place, what was decided, and that encoded."""
 
     start: int
-    decided: Sequence[Assigned | Exception]
+    decided: Decided
     stored: asyncio.Future[None]
     encoded: Encoded
 
 
-def _decide(
-    items: Sequence[SegmentRequest | InvalidRequest], served: ServedModel, service: Service, now: datetime
-) -> list[Assigned | Exception]:
-    """Each item's segment, not stored yet, or what is wrong with the item."""
-    cases = [_case(item, served, now) for item in items]
-    good = [case for case in cases if isinstance(case, Case)]
-    assigned = iter(assign_many(good, served, service.ids, now))
-    return [next(assigned) if isinstance(case, Case) else case for case in cases]
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What all parts of one batch have in common. `now` is its moment; `keyed` is there where it may be sent again."""
 
+    service: Service
+    served: ServedModel
+    now: datetime
+    answers: Answers
+    dry_run: bool
+    keyed: KeyedBatch | None
 
-def _case(item: SegmentRequest | InvalidRequest, served: ServedModel, now: datetime) -> Case | InvalidRequest:
-    if isinstance(item, InvalidRequest):
-        return item
-    try:
-        return case_of(item, served, now)
-    except InvalidRequest as error:
-        return error
-
-
-def _submit(decided: Sequence[Assigned | Exception], service: Service) -> asyncio.Future[None]:
-    """Hand the rows to the writer; that it takes none is told by the future too."""
-    try:
-        return service.writer.submit([one.row for one in decided if isinstance(one, Assigned)])
-    except StoreError as error:
-        refused = asyncio.get_running_loop().create_future()
-        refused.set_exception(error)
-        return refused
-
-
-async def _settled(part: Part, served: ServedModel, service: Service) -> Encoded:
-    """The part's results once it is known what was stored: an item that was not says so instead of an answer."""
-    try:
-        await part.stored
-    except RowRefused:
-        outcome = await asyncio.gather(*(_alone(one, service) for one in part.decided))
-    except StoreError as error:
-        outcome = [error if isinstance(one, Assigned) else one for one in part.decided]
-    else:
-        return part.encoded
-    return await asyncio.to_thread(_encode, part.start, outcome, served)
-
-
-def _raise_if_unavailable(parts: Sequence[Part]) -> None:
-    """Where nothing could be stored because of the database, that is the answer to the whole batch."""
-    for part in parts:
-        error = part.stored.exception()
-        if isinstance(error, (StoreUnavailable, StoreBusy)):
-            raise error
-
-
-async def _alone(one: Assigned | Exception, service: Service) -> Assigned | Exception:
-    """The database refused some row of the part: each is stored by itself, so that only that one fails."""
-    if isinstance(one, Assigned):
+    async def encoded(self, chunks: AsyncIterator[Chunk]) -> AsyncGenerator[Encoded]:
+        """The parts in order, each once what it says is stored. While one is taken, the next ones are under way; not
+        more of them, so that whoever takes them slowly holds up the reading of the batch."""
+        under_way: asyncio.Queue[Part | Encoded | None] = asyncio.Queue(UNDER_WAY)
+        working = asyncio.create_task(self._work(chunks, under_way))
         try:
-            await service.writer.commit([one.row])
+            while (part := await under_way.get()) is not None:
+                yield part if isinstance(part, Encoded) else await self._settled(part)
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _work(self, chunks: AsyncIterator[Chunk], under_way: asyncio.Queue[Part | Encoded | None]) -> None:
+        start = 0
+        try:
+            async for chunk in chunks:
+                # All that takes long is done off the event loop: single requests must not wait for thousands.
+                decided = await asyncio.to_thread(self._decide, start, chunk)
+                stored = await self._submit(decided.rows)
+                await under_way.put(Part(start, decided, stored, await asyncio.to_thread(self._encode, start, decided)))
+                start += len(chunk)
+        except Exception as error:  # told to whoever takes the parts, after those that were whole
+            body = await asyncio.to_thread(self.answers.part, start, DecidedItems(self.served, [error], []))
+            await under_way.put(Encoded(0, 1, body, last=error))
+        await under_way.put(None)
+
+    def _decide(self, start: int, chunk: Chunk) -> Decided:
+        """Each item's segment, not stored yet, or what is wrong with the item."""
+        if not isinstance(chunk, SentColumns):
+            return self._items(start, [self._case(item) for item in chunk])
+        customers = chunk.checked(self.served, self.now)
+        if self.answers.form is Form.ARROW and not (self.keyed and self.keyed.again):
+            return self._columns(start, customers)
+        return self._items(start, customers.cases())
+
+    def _case(self, item: Item) -> Case | Exception:
+        if isinstance(item, Exception):
+            return item
+        assert isinstance(item, SegmentRequest)  # noqa: S101 (an item is one of the two)
+        try:
+            return case_of(item, self.served, self.now)
+        except InvalidRequest as error:
+            return error
+
+    def _items(self, start: int, cases: Sequence[Case | Exception]) -> DecidedItems:
+        good = [index for index, case in enumerate(cases) if isinstance(case, Case)]
+        every = self.keyed.ids(start, len(cases)) if self.keyed else []
+        stored = self.keyed.stored(every) if self.keyed else {}
+        ids = self._ids(len(good), [every[index] for index in good] if self.keyed else None)
+        assigned = iter(assign_many([case for case in cases if isinstance(case, Case)], self.served, ids, self.now))
+        decided: list[Assigned | Remembered | Exception] = [
+            next(assigned) if isinstance(case, Case) else case for case in cases
+        ]
+        if stored:
+            decided = [self._as_stored(one, stored.get(place)) for one, place in zip(decided, every, strict=True)]
+        rows = [] if self.dry_run else [one.row for one in decided if isinstance(one, Assigned)]
+        return DecidedItems(self.served, decided, rows)
+
+    def _ids(self, count: int, chosen: list[str] | None) -> UlidFactory:
+        if self.dry_run:
+            return GivenIds([""] * count)
+        return self.service.ids if chosen is None else GivenIds(chosen)
+
+    def _as_stored(
+        self, one: Assigned | Remembered | Exception, stored: Assignment | None
+    ) -> Assigned | Remembered | Exception:
+        """The answer that was stored for an item when the batch was sent before."""
+        if stored is None or isinstance(one, Remembered):
+            return one
+        if isinstance(one, Exception) or one.row.customer_id != stored.customer_id:
+            return KeyReused(
+                f"this Idempotency-Key began with a body that had the customer {stored.customer_id!r} here; "
+                "send that body again, or this one with a key of its own"
+            )
+        if one.row == stored:
+            return Remembered(one, self.served)
+        served = self.service.live.earlier(stored.model_version)
+        if served is None:
+            return UnknownVersion(
+                f"this was answered by the model {stored.model_version}, which is not published any more; "
+                f"GET /customers/{stored.customer_id}/history has what is stored"
+            )
+        return Remembered(remembered(stored, served), served)
+
+    def _columns(self, start: int, customers: CheckedColumns) -> DecidedColumns:
+        served, count = self.served, len(customers)
+        placed = served.model.scorer.place_many(customers.values)
+        confidence = [round(one, 4) for one in placed.confidence.tolist()]
+        ids = None if self.dry_run else self.keyed.ids(start, count) if self.keyed else self._new_ids(count)
+        known = customers.described() if ids or customers.others else [{}] * count
+        decays = (
+            served.outlook.decays(customers.values, known, customers.moments, placed.nearest)
+            if served.outlook
+            else [None] * count
+        )
+        rows = customers.rows(ids, known, placed, confidence, served, self.now) if ids else []
+        return DecidedColumns(
+            served, customers, placed.nearest, placed.second, confidence, decays, ids, rows, dict(customers.wrong)
+        )
+
+    def _new_ids(self, count: int) -> list[str]:
+        return self.service.ids.many(count, int(self.now.timestamp() * 1000))
+
+    async def _submit(self, rows: Sequence[Assignment]) -> asyncio.Future[None]:
+        """Hand the rows to the writer; that it takes none is told by the future too. Where others fill its queue, a
+        batch waits for its turn."""
+        tries = BUSY_TRIES
+        while True:
+            try:
+                stored = self.service.writer.submit(rows)
+                break
+            except StoreBusy as error:
+                tries -= 1
+                if not tries:
+                    stored = _failed(error)
+                    break
+                await asyncio.sleep(error.retry_after / 4)
+            except StoreError as error:
+                stored = _failed(error)
+                break
+        stored.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, should nobody wait for it
+        return stored
+
+    async def _settled(self, part: Part) -> Encoded:
+        """The part once it is known what was stored: an item that was not says so instead of an answer."""
+        trouble: StoreError | None = None
+        try:
+            await part.stored
+        except RowRefused:
+            alone = await asyncio.gather(*(self._alone(row) for row in part.decided.rows))
+            errors: Mapping[int, Exception] = {row: error for row, error in enumerate(alone) if error is not None}
+        except StoreError as error:
+            trouble, errors = error, dict.fromkeys(range(len(part.decided.rows)), error)
+        else:
+            return part.encoded
+        encoded = await asyncio.to_thread(self._encode, part.start, part.decided.but(errors))
+        return encoded._replace(trouble=trouble)
+
+    async def _alone(self, row: Assignment) -> StoreError | None:
+        """The database refused some row of the part: each is stored by itself, so that only that one fails."""
+        try:
+            await self.service.writer.commit([row])
         except StoreError as error:
             return error
-    return one
+        return None
+
+    def _encode(self, start: int, decided: Decided) -> Encoded:
+        failed = decided.failed
+        return Encoded(decided.size - failed, failed, self.answers.part(start, decided))
 
 
-def _encode(start: int, decided: Sequence[Assigned | Exception], served: ServedModel) -> Encoded:
-    assigned = sum(isinstance(one, Assigned) for one in decided)
-    items = [_item(index, one, served) for index, one in enumerate(decided, start)]
-    return Encoded(assigned, ",".join(items).encode())
+def part_size(service: Service, by_columns: bool = False) -> int:
+    """Customers in a part; where the writer's queue is short, few enough that the parts under way fit in it."""
+    return max(1, min(PART_BY_COLUMNS if by_columns else PART, service.settings.queue_rows // (UNDER_WAY + 2)))
 
 
-def _item(index: int, one: Assigned | Exception, served: ServedModel) -> str:
-    if isinstance(one, Assigned):
-        return f'{{"index":{index},"answer":{answer_json(one, served)}}}'
-    problem = problem_of(one, new_request_id()).model_dump_json(exclude_none=True)
-    return f'{{"index":{index},"problem":{problem}}}'
-
-
-def _joined(parts: Sequence[Encoded], count: int) -> bytes:
-    """A `BatchAnswer` of so many items, put together in one go: it may be many megabytes."""
-    assigned = sum(part.assigned for part in parts)
-    pieces = [b'{"assigned":%d,"failed":%d,"results":[' % (assigned, count - assigned)]
-    for part in parts:
-        pieces += [part.items, b","]
-    return b"".join([*(pieces[:-1] if parts else pieces), b"]}"])
+def _failed(error: StoreError) -> asyncio.Future[None]:
+    refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    refused.set_exception(error)
+    return refused

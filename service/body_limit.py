@@ -1,5 +1,7 @@
 """The limit on a request's body: told by its declared length before anything is read, else counted as it comes."""
 
+from collections.abc import Callable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BodyTooLarge
@@ -7,14 +9,18 @@ from service.problem import new_request_id, problem_of, respond
 
 
 class BodyLimit:
-    """Answers 413 where a body is larger than `most` bytes, also one that comes in chunks of no declared length."""
+    """Answers 413 where a body is larger than `most` bytes, also one that comes in chunks of no declared length.
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    `unlimited` tells of a request whether it has no such limit, because it is never held as a whole.
+    """
+
+    def __init__(self, app: ASGIApp, most: int, unlimited: Callable[[Scope], bool]) -> None:
         self._app = app
         self._most = most
+        self._unlimited = unlimited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._unlimited(scope):
             await self._app(scope, receive, send)
             return
         declared = dict(scope["headers"]).get(b"content-length", b"")

@@ -13,9 +13,22 @@ from starlette.staticfiles import StaticFiles
 
 from service.access import OPEN
 from service.errors import NotReady
+from service.forms.form import Form
+from service.forms.json_body import SentTable
 from service.request import SegmentRequest
 from service.served_model import ServedModel, examples
 
+_STREAMS: dict[str, Any] = {
+    Form.NDJSON: {"schema": {"type": "string", "description": "A request of POST /segment a line."}},
+    Form.CSV: {
+        "schema": {
+            "type": "string",
+            "description": "A header with `customer_id`, perhaps `as_of`, and features or the fields of transactions; "
+            "then a row per customer, or consecutive rows of one customer.",
+        }
+    },
+    Form.ARROW: {"schema": {"type": "string", "format": "binary", "description": "The same columns, typed."}},
+}
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -59,13 +72,17 @@ def _with_key(document: dict[str, Any]) -> None:
 
 
 def _with_requests(document: dict[str, Any], request: type[SegmentRequest], shown: dict[str, Any]) -> dict[str, Any]:
-    _, schema = models_json_schema([(request, "validation")], ref_template=_REFERENCE)
+    _, schema = models_json_schema([(request, "validation"), (SentTable, "validation")], ref_template=_REFERENCE)
     document["components"]["schemas"].update(schema["$defs"])
     one = {"$ref": _REFERENCE.format(model=request.__name__)}
+    many = {"anyOf": [{"type": "array", "items": one}, {"$ref": _REFERENCE.format(model=SentTable.__name__)}]}
     batch = {name: {**example, "value": [example["value"]]} for name, example in shown.items()}
-    for path, body, given in (("/segment", one, shown), ("/segment/batch", {"type": "array", "items": one}, batch)):
+    for path, body, given, others in (("/segment", one, shown, {}), ("/segment/batch", many, batch, _STREAMS)):
         content: dict[str, Any] = {"schema": body}
         if given:
             content["examples"] = given
-        document["paths"][path]["post"]["requestBody"] = {"required": True, "content": {"application/json": content}}
+        document["paths"][path]["post"]["requestBody"] = {
+            "required": True,
+            "content": {Form.JSON: content, **others},
+        }
     return document

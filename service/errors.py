@@ -29,3 +29,15 @@ class BodyTooLarge(Exception):
 
 class NotReady(Exception):
     """The service cannot answer yet, or not now; the message says why."""
+
+
+class BrokenBody(Exception):
+    """A request's body is not encoded as its headers say, or breaks off."""
+
+
+class BatchInProgress(Exception):
+    """Another request is being answered under the same key."""
+
+
+class KeyReused(Exception):
+    """A key stands for another body than the one that came with it now."""

@@ -13,7 +13,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from models.errors import ArtifactRefused, ModelError, NoActiveModel, PlaybooksRefused, UnknownSegment, UnknownVersion
-from service.errors import BodyTooLarge, Fault, InvalidRequest, NotReady, UnknownCustomer
+from service.errors import (
+    BatchInProgress,
+    BodyTooLarge,
+    BrokenBody,
+    Fault,
+    InvalidRequest,
+    KeyReused,
+    NotReady,
+    UnknownCustomer,
+)
 from service.faults import faults_of
 from service.store.errors import RowRefused, StoreBusy, StoreUnavailable
 
@@ -50,6 +59,9 @@ class Problem(BaseModel):
 # The stable type and the status of every domain error; the first class an error is an instance of counts.
 TABLE: Mapping[type[Exception], tuple[str, HTTPStatus]] = {
     BodyTooLarge: ("content-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    BrokenBody: ("broken-body", HTTPStatus.BAD_REQUEST),
+    BatchInProgress: ("batch-in-progress", HTTPStatus.CONFLICT),
+    KeyReused: ("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY),
     InvalidRequest: ("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
     UnknownCustomer: ("unknown-customer", HTTPStatus.NOT_FOUND),
     UnknownSegment: ("unknown-segment", HTTPStatus.NOT_FOUND),
@@ -73,6 +85,14 @@ def problem_of(error: Exception, request_id: str) -> Problem:
             return _problem(name, status, str(error), request_id, faults)
     detail = "something went wrong here; the log has it under this request_id"
     return _problem("internal", HTTPStatus.INTERNAL_SERVER_ERROR, detail, request_id)
+
+
+def item_problem(error: Exception) -> Problem:
+    """The problem of one item of a batch; of a fault of ours the log has the rest."""
+    problem = problem_of(error, new_request_id())
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request %s failed", problem.request_id, exc_info=error)
+    return problem
 
 
 def new_request_id() -> str:

@@ -39,6 +39,8 @@ class ServedModel:
         self._purchases = PurchasesDecoder(limits.transactions) if by_purchases else None
         self.advice = Advice(model, playbooks or model.playbooks)
         self.encoder = AnswerEncoder(model, self.explainer, self.advice)
+        # By the index of the segment: what is offered to customers of whom only features are known.
+        self.products = [_codes(self.advice.of_segment(index)) for index in range(len(self.names))]
 
     def decode(self, body: bytes) -> SegmentRequest | PurchasesRequest:
         """One request. Raises InvalidRequest."""
@@ -96,6 +98,10 @@ def _outlook(model: SegmentationModel) -> Outlook | None:
     if model.manifest.source != "transactions":
         return None
     return Outlook(model.scorer, [one.profitability_rank or 0 for one in model.segments])
+
+
+def _codes(advice: str) -> str:
+    return " ".join(from_json(advice)["products"])
 
 
 def _too_many(count: int, most: int) -> Fault:

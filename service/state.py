@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from starlette.requests import Request
 
+from service.keyed_batches import KeyedBatches
 from service.live_model import LiveModel
 from service.settings import Settings
 from service.store.reader import Reader
@@ -25,6 +26,7 @@ class Service:
     live: LiveModel
     ids: UlidFactory
     clock: Callable[[], datetime]
+    keyed: KeyedBatches
 
 
 def service_of(request: Request) -> Service:

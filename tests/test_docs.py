@@ -190,7 +190,7 @@ def test_every_command_and_option_is_named_in_the_documents(word: str) -> None:
 
 
 def test_no_option_is_named_that_there_is_not() -> None:
-    others = {"--strict", "--upgrade", "--rm"}  # of mypy, of the lock, of docker
+    others = {"--strict", "--upgrade", "--rm", "--data-binary"}  # of mypy, of the lock, of docker, of curl
     known = {word for word in COMMANDS if word.startswith("--")} | others
     named = {option for path in DOCUMENTS for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", code_in(path))}
     assert named <= known

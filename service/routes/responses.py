@@ -9,6 +9,7 @@ _SAID = {
     400: "The request breaks off or is not HTTP as it should be.",
     401: "The key is missing or wrong.",
     404: "There is no such thing.",
+    406: "There is no answer of an accepted type.",
     409: "The model cannot be served; the present one goes on.",
     413: "The body is larger than allowed.",
     415: "The body is not of a type that is understood.",

@@ -33,6 +33,10 @@ class Reader:
         """The assignment of this id."""
         return self._one(sa.select(*COLUMNS).where(assignments.c.id == assignment_id), assignment_id)
 
+    def between(self, first: str, last: str) -> list[Assignment]:
+        """The assignments with ids from `first` to `last`."""
+        return self._many(sa.select(*COLUMNS).where(assignments.c.id.between(first, last)))
+
     def history(self, customer_id: str, before: str | None, limit: int) -> list[Assignment]:
         """At most `limit` assignments of a customer, newest first; the next page is `before` the last one's id."""
         query = sa.select(*COLUMNS).where(assignments.c.customer_id == customer_id)

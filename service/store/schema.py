@@ -74,3 +74,12 @@ verified_models = sa.Table(
     sa.Column("verified_at", UtcTime, nullable=False),
     sa.Column("libraries", sa.Text, nullable=False),
 )
+
+# Batches that may be sent again: the key's digest, the id of the first item's answer, and the moment they began.
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("first_id", key(26), nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+)

@@ -37,18 +37,7 @@ class UlidFactory:
 
     def many(self, count: int, at_ms: int) -> list[str]:
         """The next `count` ids in rising order, as if made one by one at `at_ms`."""
-        if count < 1:
-            return []
-        start = self._reserve(count, at_ms)
-        end = start + count
-        ids: list[str] = []
-        while start < end:
-            low = start % PAIR_COUNT
-            high = min(PAIR_COUNT, low + end - start)
-            head = _head(start)
-            ids += [head + pair for pair in PAIRS[low:high]]
-            start += high - low
-        return ids
+        return run(self._reserve(count, at_ms), count) if count >= 1 else []
 
     def _reserve(self, count: int, at_ms: int) -> int:
         """The first of `count` consecutive 128-bit numbers that nobody has had yet."""
@@ -62,6 +51,40 @@ class UlidFactory:
                 start = at_ms << RANDOM_BITS | int.from_bytes(os.urandom(RANDOM_BITS // 8))
             self._last = start + count - 1
         return start
+
+
+class GivenIds(UlidFactory):
+    """Gives out ids that were chosen before."""
+
+    def __init__(self, ids: list[str]) -> None:
+        super().__init__()
+        self._ids = ids
+
+    def many(self, count: int, at_ms: int) -> list[str]:
+        if count != len(self._ids):
+            raise ValueError(f"{count} ids are asked for, and {len(self._ids)} were chosen.")
+        return self._ids
+
+
+def run(start: int, count: int) -> list[str]:
+    """The ULIDs of `count` consecutive numbers."""
+    end = start + count
+    ids: list[str] = []
+    while start < end:
+        low = start % PAIR_COUNT
+        high = min(PAIR_COUNT, low + end - start)
+        head = _head(start)
+        ids += [head + pair for pair in PAIRS[low:high]]
+        start += high - low
+    return ids
+
+
+def number_of(ulid: str) -> int:
+    """The 128-bit number that a ULID is."""
+    number = 0
+    for character in ulid:
+        number = number << 5 | ALPHABET.index(character)
+    return number
 
 
 def _head(number: int) -> str:

@@ -1,0 +1,169 @@
+"""The answer to a batch: read, decided, stored and sent piece by piece."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing
+from typing import NamedTuple
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from service.batch import Batch, Encoded, part_size
+from service.forms.answers import Answers
+from service.forms.arrow_answers import ArrowAnswers
+from service.forms.arrow_stream import ArrowReader
+from service.forms.csv_answers import CsvAnswers
+from service.forms.csv_table import CsvReader
+from service.forms.form import Form
+from service.forms.json_answers import JsonAnswers, NdjsonAnswers
+from service.forms.json_body import read_json
+from service.forms.ndjson import NdjsonReader
+from service.forms.reader import Chunk, Reader, in_chunks
+from service.intake import Intake
+from service.served_model import ServedModel
+from service.state import Service
+from service.store.errors import StoreBusy, StoreUnavailable
+
+# A client that takes nothing of its answers for so long is not going to; it holds memory and a model meanwhile.
+PATIENCE = 120.0
+logger = logging.getLogger("segmentation.batch")
+
+ANSWERS: dict[Form, Callable[[ServedModel], Answers]] = {
+    Form.JSON: lambda served: JsonAnswers(),
+    Form.NDJSON: lambda served: NdjsonAnswers(),
+    Form.CSV: lambda served: CsvAnswers(),
+    Form.ARROW: ArrowAnswers,
+}
+READERS: dict[Form, Callable[[ServedModel, int, int], Reader]] = {
+    Form.NDJSON: lambda served, size, most: NdjsonReader(served, size),
+    Form.CSV: lambda served, size, most: CsvReader(served, size),
+    Form.ARROW: ArrowReader,
+}
+
+
+class BatchOrder(NamedTuple):
+    """How a batch comes, how it is to be answered, and whether it is stored; `key` is its Idempotency-Key."""
+
+    sent: Form
+    wanted: Form
+    dry_run: bool
+    key: str | None
+
+
+class BatchResponse(Response):
+    """Sends parts as they are stored. Until the first one is there, an error is the whole answer; later it is the last
+    item, because the status was sent already."""
+
+    def __init__(self, request: Request, service: Service, order: BatchOrder) -> None:
+        self._request = request
+        self._service = service
+        self._order = order
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        served = self._service.live.current()
+        answers = ANSWERS[self._order.wanted](served)
+        async with AsyncExitStack() as stack:
+            batch = await self._batch(served, answers, stack)
+            if not self._order.sent.streams and not self._order.wanted.streams:
+                await self._send_whole(batch, await self._request.body(), scope, receive, send)
+                return
+            intake = await stack.enter_async_context(Intake(self._request))
+            parts = await stack.enter_async_context(aclosing(batch.encoded(self._chunks(served, intake))))
+            await self._send(parts, answers, intake, send)
+
+    async def _batch(self, served: ServedModel, answers: Answers, stack: AsyncExitStack) -> Batch:
+        service, keyed = self._service, None
+        if self._order.key is not None and not self._order.dry_run:
+            digest = stack.enter_context(service.keyed.held(self._order.key))
+            keyed = await asyncio.to_thread(service.keyed.begin, digest)
+        now = keyed.started_at if keyed else service.clock()
+        return Batch(service, served, now, answers, self._order.dry_run, keyed)
+
+    async def _chunks(self, served: ServedModel, intake: Intake) -> AsyncIterator[Chunk]:
+        """The customers as they come. What breaks the reading is raised after all that was whole before it."""
+        by_columns = self._order.sent is self._order.wanted is Form.ARROW
+        size = part_size(self._service, by_columns)
+        if not self._order.sent.streams:
+            pieces = []
+            while piece := await intake.take():
+                pieces.append(piece)
+            for items in in_chunks(await asyncio.to_thread(read_json, b"".join(pieces), served), size):
+                yield items
+            return
+        reader = READERS[self._order.sent](served, size, self._service.settings.max_body_bytes)
+        ended = False
+        while not ended:
+            data = await intake.take()
+            ended = not data
+            read = reader.end() if ended else reader.feed(data)
+            while (chunk := await asyncio.to_thread(_next, read)) is not None:
+                if isinstance(chunk, Exception):
+                    raise chunk
+                yield chunk
+
+    async def _send_whole(self, batch: Batch, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """A JSON body's JSON answer, in one piece: the counts come first."""
+        items = await asyncio.to_thread(read_json, body, batch.served)
+        size = part_size(self._service)
+
+        async def chunks() -> AsyncIterator[Chunk]:
+            for chunk in in_chunks(items, size):
+                yield chunk
+
+        parts = [part async for part in batch.encoded(chunks())]
+        for part in parts:
+            if part.last is not None:
+                raise part.last
+        assigned, failed = sum(part.assigned for part in parts), sum(part.failed for part in parts)
+        if not assigned:
+            _raise_if_unavailable(parts)
+        opening = b'{"assigned":%d,"failed":%d,"results":[' % (assigned, failed)
+        whole = b"".join([opening, b",".join([part.body for part in parts]), b"]}"])
+        await Response(whole, media_type=batch.answers.media_type)(scope, receive, send)
+
+    async def _send(self, parts: AsyncIterator[Encoded], answers: Answers, intake: Intake, send: Send) -> None:
+        first = await anext(parts, None)
+        if first is not None and first.last is not None:
+            raise first.last
+        if first is not None and not first.assigned:
+            _raise_if_unavailable([first])
+        headers = [(b"content-type", answers.media_type.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        assigned, failed, body, part = 0, 0, answers.opening, first
+        while part is not None:
+            if isinstance(part.last, ClientDisconnect) or intake.gone:
+                return
+            body += (answers.between if assigned + failed else b"") + part.body
+            assigned, failed = assigned + part.assigned, failed + part.failed
+            if not await _taken(send, body):
+                return
+            body, part = b"", await anext(parts, None)
+        await send({"type": "http.response.body", "body": body + answers.closing(assigned, failed), "more_body": False})
+
+
+async def _taken(send: Send, body: bytes) -> bool:
+    """Whether the client takes these bytes. It is left alone where it does not."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+    except TimeoutError:
+        logger.warning("a client took nothing of its answers for %g s and was left; it can resume", PATIENCE)
+        return False
+    return True
+
+
+def _next(chunks: Iterator[Chunk]) -> Chunk | Exception | None:
+    try:
+        return next(chunks, None)
+    except Exception as error:  # a value: it is raised where it belongs
+        return error
+
+
+def _raise_if_unavailable(parts: list[Encoded]) -> None:
+    """Where nothing could be stored because of the database, that is the answer to the whole batch."""
+    for part in parts:
+        if isinstance(part.trouble, (StoreUnavailable, StoreBusy)):
+            raise part.trouble

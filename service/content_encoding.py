@@ -1,0 +1,162 @@
+"""Compressed request bodies, unpacked piece by piece as they come."""
+
+import zlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import zstandard
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import BrokenBody
+from service.problem import Problem, new_request_id, respond
+
+PIECE = 1_048_576  # bytes unpacked at a time
+# Zstandard unpacks what it is given in one go, up to 32,768 bytes of each byte: it is given little at a time.
+ZSTANDARD_AT_ONCE = 64
+ZSTANDARD_WINDOW = 8 * 1_048_576  # the most that RFC 9659 allows for content of this encoding
+
+
+class Unpacker(Protocol):
+    """Unpacks one body: `feed` it, then ask until there is `nothing`."""
+
+    def feed(self, data: bytes) -> None:
+        """Takes packed bytes."""
+
+    def unpacked(self) -> bytes:
+        """Some more of what they hold, a bounded number of bytes; nothing where more must be fed."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the body may end here."""
+
+
+class GzipUnpacker:
+    """Members of gzip, one after another."""
+
+    def __init__(self) -> None:
+        self._left = b""
+        self._member: Any = None
+
+    def feed(self, data: bytes) -> None:
+        self._left += data
+
+    def unpacked(self) -> bytes:
+        while self._left:
+            if self._member is None:
+                self._member = zlib.decompressobj(wbits=31)
+            found: bytes = self._member.decompress(self._left, PIECE)
+            self._left = self._member.unconsumed_tail
+            if self._member.eof:
+                self._left, self._member = self._member.unused_data, None
+            if found:
+                return found
+        return b""
+
+    @property
+    def whole(self) -> bool:
+        return self._member is None
+
+
+class ZstandardUnpacker:
+    """Frames of Zstandard, one after another."""
+
+    def __init__(self) -> None:
+        self._packed = b""
+        self._at = 0
+        self._frame: Any = None
+
+    def feed(self, data: bytes) -> None:
+        self._packed, self._at = self._packed[self._at :] + data, 0
+
+    def unpacked(self) -> bytes:
+        found, size = [], 0
+        while self._at < len(self._packed) and size < PIECE:
+            if self._frame is None:
+                self._frame = zstandard.ZstdDecompressor(max_window_size=ZSTANDARD_WINDOW).decompressobj()
+            given = self._packed[self._at : self._at + ZSTANDARD_AT_ONCE]
+            found.append(self._frame.decompress(given))
+            size += len(found[-1])
+            self._at += len(given)
+            if self._frame.eof:
+                self._at -= len(self._frame.unused_data)
+                self._frame = None
+        return b"".join(found)
+
+    @property
+    def whole(self) -> bool:
+        return self._frame is None
+
+
+UNPACKERS: dict[str, Callable[[], Unpacker]] = {
+    "gzip": GzipUnpacker,
+    "x-gzip": GzipUnpacker,
+    "zstd": ZstandardUnpacker,
+}
+
+
+class ContentEncoding:
+    """Gives the application the body that was packed; what is packed in another way is answered with 415.
+
+    It has no limit of its own: whoever counts the bytes counts the unpacked ones.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        named = [value for name, value in scope.get("headers", ()) if name == b"content-encoding"]
+        encoding = b",".join(named).decode("latin-1").strip().lower()
+        if scope["type"] != "http" or encoding in ("", "identity"):
+            await self._app(scope, receive, send)
+        elif encoding not in UNPACKERS:
+            await respond(_unknown(encoding))(scope, receive, send)
+        else:
+            dropped = {b"content-encoding", b"content-length"}
+            headers = [(name, value) for name, value in scope["headers"] if name not in dropped]
+            await self._app({**scope, "headers": headers}, _Unpacked(receive, UNPACKERS[encoding]()), send)
+
+
+class _Unpacked:
+    """Receives messages whose bodies are unpacked."""
+
+    def __init__(self, receive: Receive, unpacker: Unpacker) -> None:
+        self._receive = receive
+        self._unpacker = unpacker
+        self._more = True
+        self._told_end = False
+
+    async def __call__(self) -> Message:
+        try:
+            while not (found := self._unpacker.unpacked()):
+                if not self._more:
+                    return await self._after_the_end()
+                message = await self._receive()
+                if message["type"] != "http.request":
+                    return message
+                self._more = message.get("more_body", False)
+                self._unpacker.feed(message.get("body", b""))
+        except (zlib.error, zstandard.ZstdError) as error:
+            raise BrokenBody(f"the body is not compressed as Content-Encoding says: {error}") from error
+        return _message(found, True)
+
+    async def _after_the_end(self) -> Message:
+        if self._told_end:
+            return await self._receive()
+        if not self._unpacker.whole:
+            raise BrokenBody("the compressed body breaks off; send it whole")
+        self._told_end = True
+        return _message(b"", False)
+
+
+def _message(body: bytes, more: bool) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def _unknown(encoding: str) -> Problem:
+    return Problem(
+        type="urn:segmentation:problem:unsupported-media-type",
+        title="Unsupported Media Type",
+        status=415,
+        detail=f"the body is packed with {encoding[:60]}; pack it with gzip or zstd, or send it as it is",
+        request_id=new_request_id(),
+    )

@@ -1,0 +1,87 @@
+"""Some items of a batch whose segments are decided: what is to be stored of them, and what to answer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self
+
+from models.outlook import Decay
+from service.assigned import Assigned
+from service.forms.sent_columns import CheckedColumns
+from service.served_model import ServedModel
+from service.store.assignment import Assignment
+
+
+class Remembered(NamedTuple):
+    """An answer that was stored before, and the model that gave it."""
+
+    assigned: Assigned
+    served: ServedModel
+
+
+class Decided(Protocol):
+    """Items at consecutive places of a batch."""
+
+    @property
+    def rows(self) -> Sequence[Assignment]:
+        """What is to be stored before these are answered."""
+
+    @property
+    def failed(self) -> int:
+        """How many have a problem."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def but(self, errors: Mapping[int, Exception]) -> Self:
+        """The same where some rows, by their places in `rows`, could not be stored."""
+
+
+class DecidedItems(NamedTuple):
+    """Each item by itself: assigned now, remembered, or what is wrong with it. Only what is assigned now is stored,
+    and in a dry run nothing."""
+
+    served: ServedModel
+    items: Sequence[Assigned | Remembered | Exception]
+    rows: Sequence[Assignment]
+
+    @property
+    def failed(self) -> int:
+        return sum(isinstance(one, Exception) for one in self.items)
+
+    @property
+    def size(self) -> int:
+        return len(self.items)
+
+    def but(self, errors: Mapping[int, Exception]) -> Self:
+        places = [index for index, one in enumerate(self.items) if isinstance(one, Assigned)]
+        items = list(self.items)
+        for row, error in errors.items():
+            items[places[row]] = error
+        return self._replace(items=items)
+
+
+class DecidedColumns(NamedTuple):
+    """The same column by column, each of n values. Those in `wrong`, by their place, are not assigned, and what the
+    columns say of them means nothing. `nearest` and `second` index the model's segments."""
+
+    served: ServedModel
+    customers: CheckedColumns
+    nearest: Any
+    second: Any
+    confidence: Sequence[float]
+    decays: Sequence[Decay | None]
+    ids: Sequence[str] | None
+    rows: Sequence[Assignment]
+    wrong: Mapping[int, Exception]
+
+    @property
+    def failed(self) -> int:
+        return len(self.wrong)
+
+    @property
+    def size(self) -> int:
+        return len(self.customers)
+
+    def but(self, errors: Mapping[int, Exception]) -> Self:
+        places = [index for index in range(len(self.customers)) if index not in self.wrong]
+        return self._replace(wrong={**self.wrong, **{places[row]: error for row, error in errors.items()}})

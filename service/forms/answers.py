@@ -1,0 +1,21 @@
+"""What writes the answers of a batch in a form."""
+
+from typing import Protocol
+
+from service.decided import Decided
+from service.forms.form import Form
+
+
+class Answers(Protocol):
+    """Writes one body: `opening`, then parts with `between` between them, then `closing`."""
+
+    form: Form
+    media_type: str
+    opening: bytes
+    between: bytes
+
+    def part(self, start: int, decided: Decided) -> bytes:
+        """The answers to the items from place `start` on."""
+
+    def closing(self, assigned: int, failed: int) -> bytes:
+        """The end, now that it is known how many were assigned."""

@@ -1,0 +1,30 @@
+"""Answers as CSV (RFC 4180), a row per item."""
+
+import csv
+import io
+
+from service.answer_encoder import utc_text
+from service.decided import Decided, DecidedItems
+from service.forms.flat_answer import COLUMNS, flat
+from service.forms.form import Form
+
+
+class CsvAnswers:
+    """A header, then a `FlatAnswer` a row."""
+
+    form = Form.CSV
+    media_type = f"{Form.CSV.value}; charset=utf-8"
+    opening = (",".join(COLUMNS) + "\r\n").encode()
+    between = b""
+
+    def part(self, start: int, decided: Decided) -> bytes:
+        assert isinstance(decided, DecidedItems)  # noqa: S101 (only Arrow is answered by columns)
+        text = io.StringIO()
+        rows = csv.writer(text)
+        for index, one in enumerate(decided.items, start):
+            answer = flat(index, one, decided.served)
+            rows.writerow(answer._replace(as_of=answer.as_of and utc_text(answer.as_of)))  # type: ignore[arg-type]
+        return text.getvalue().encode()
+
+    def closing(self, assigned: int, failed: int) -> bytes:
+        return b""

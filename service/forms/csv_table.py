@@ -1,0 +1,154 @@
+"""Customers as CSV (RFC 4180) in UTF-8: a header, then a row per customer or per transaction."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from service.errors import Fault, InvalidRequest
+from service.forms.customer_rows import CustomerRows, Row
+from service.forms.form import MOST_LINE_BYTES
+from service.forms.layout import Layout
+from service.forms.lines import LineSplitter, SentLine, too_long
+from service.forms.reader import Chunk, Item, in_chunks
+from service.served_model import ServedModel
+
+BOM = b"\xef\xbb\xbf"
+_QUOTED = re.compile(rb'(?:[^"]|"")*"(?!")')
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
+
+
+class Record(NamedTuple):
+    """The lines that a record of the table takes, and the number of the first; None where they are too long."""
+
+    number: int
+    content: bytes | None
+
+
+class CsvReader:
+    """Reads tables. An empty cell is a value that is not known; an empty line is passed over."""
+
+    def __init__(self, served: ServedModel, size: int) -> None:
+        self._served = served
+        self._size = size
+        self._lines = LineSplitter(MOST_LINE_BYTES)
+        self._records = _Records()
+        self._table: tuple[Layout, CustomerRows] | None = None
+
+    def feed(self, data: bytes) -> Iterator[Chunk]:
+        return in_chunks(self._items(self._lines.feed(data)), self._size)
+
+    def end(self) -> Iterator[Chunk]:
+        return in_chunks(self._last_items(), self._size)
+
+    def _last_items(self) -> Iterator[Item]:
+        yield from self._items(self._lines.end())
+        for record in self._records.end():
+            yield from self._taken(record)
+        if self._table is None:
+            raise InvalidRequest([Fault("", "is empty; send a header line that names the columns")])
+        yield from self._table[1].end()
+
+    def _items(self, lines: Iterable[SentLine]) -> Iterator[Item]:
+        for line in lines:
+            for record in self._records.add(line):
+                yield from self._taken(record)
+
+    def _taken(self, record: Record) -> Iterator[Item]:
+        if self._table is None:
+            layout = self._layout(record)
+            self._table = layout, CustomerRows(layout, self._served)
+            return
+        layout, rows = self._table
+        size = 0 if record.content is None else len(record.content)
+        yield from rows.add(_row(record, layout), size)
+
+    def _layout(self, record: Record) -> Layout:
+        cells = _cells(record._replace(content=record.content and record.content.removeprefix(BOM)))
+        if isinstance(cells, Exception):
+            raise cells
+        return Layout([cell.strip() for cell in cells], self._served)
+
+
+class _Records:
+    """Lines into records: a cell in quotes may go over several lines."""
+
+    def __init__(self) -> None:
+        self._open: list[bytes] = []
+        self._held = 0
+        self._number = 0
+
+    def add(self, line: SentLine) -> Iterator[Record]:
+        if line.content is None:
+            yield from self.end()
+            yield Record(line.number, None)
+            return
+        if not self._held:
+            if not line.content.strip():
+                return
+            self._number = line.number
+        stays_open = _ends_in_quotes(line.content, bool(self._held))
+        self._held += len(line.content) + 1
+        if self._held <= MOST_LINE_BYTES:
+            self._open.append(line.content)
+        else:
+            self._open.clear()
+        if not stays_open:
+            yield from self.end()
+
+    def end(self) -> Iterator[Record]:
+        """What is left, closed or not: the cells are looked at later."""
+        if self._held:
+            yield Record(self._number, b"\n".join(self._open) if self._open else None)
+        self._open, self._held = [], 0
+
+
+def _ends_in_quotes(line: bytes, in_quotes: bool) -> bool:
+    """Whether the line ends within a cell in quotes; `in_quotes` tells that it begins in one."""
+    if b'"' not in line:
+        return in_quotes
+    at = 0
+    while True:
+        if in_quotes or line.startswith(b'"', at):
+            closing = _QUOTED.match(line, at if in_quotes else at + 1)
+            if closing is None:
+                return True
+            at, in_quotes = closing.end(), False
+        at = line.find(b",", at) + 1
+        if not at:
+            return False
+
+
+def _cells(record: Record) -> list[str] | Exception:
+    if record.content is None:
+        return too_long(record.number, MOST_LINE_BYTES)
+    try:
+        text = record.content.decode("utf-8")
+        return next(csv.reader([text.removesuffix("\r")], strict=True))
+    except UnicodeDecodeError:
+        return _unreadable(record, "is not text in UTF-8; save the table in UTF-8")
+    except csv.Error as error:
+        return _unreadable(record, f"cannot be read as CSV ({error}); put such a cell in quotes and double those in it")
+
+
+def _row(record: Record, layout: Layout) -> Row | Exception:
+    cells = _cells(record)
+    if isinstance(cells, Exception):
+        return cells
+    if len(cells) != len(layout.columns):
+        wrong = f"has {len(cells)} cells and the header {len(layout.columns)}; put cells with a comma in quotes"
+        return _unreadable(record, wrong)
+    return {
+        name: (_number(cell) if name in layout.numbers else cell) if cell else None
+        for name, cell in zip(layout.columns, cells, strict=True)
+    }
+
+
+def _number(cell: str) -> float | str:
+    """The number that a cell has; what is none stays what it is, to be told."""
+    cell = cell.strip()
+    return float(cell) if _NUMBER.fullmatch(cell) else cell
+
+
+def _unreadable(record: Record, wrong: str) -> InvalidRequest:
+    return InvalidRequest([Fault("", f"line {record.number:,} {wrong}")])

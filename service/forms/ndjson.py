@@ -1,0 +1,41 @@
+"""Customers as one JSON object a line."""
+
+from collections.abc import Iterable, Iterator
+
+from service.errors import Fault, InvalidRequest
+from service.forms.form import MOST_LINE_BYTES
+from service.forms.lines import LineSplitter, SentLine, too_long
+from service.forms.reader import Chunk, Item, in_chunks
+from service.served_model import ServedModel
+
+NOT_JSON = "is not JSON"
+
+
+class NdjsonReader:
+    """Reads lines as `POST /segment` reads bodies. Lines with nothing on them are passed over."""
+
+    def __init__(self, served: ServedModel, size: int) -> None:
+        self._served = served
+        self._size = size
+        self._lines = LineSplitter(MOST_LINE_BYTES)
+
+    def feed(self, data: bytes) -> Iterator[Chunk]:
+        return self._chunks(self._lines.feed(data))
+
+    def end(self) -> Iterator[Chunk]:
+        return self._chunks(self._lines.end())
+
+    def _chunks(self, lines: Iterable[SentLine]) -> Iterator[Chunk]:
+        items = (self._item(line) for line in lines if line.content is None or line.content.strip())
+        return in_chunks(items, self._size)
+
+    def _item(self, line: SentLine) -> Item:
+        if line.content is None:
+            return too_long(line.number, MOST_LINE_BYTES)
+        try:
+            return self._served.decode(line.content)
+        except InvalidRequest as error:
+            first = error.faults[0]
+            if first.detail.startswith(NOT_JSON):
+                return InvalidRequest([Fault("", f"line {line.number:,} {first.detail}")])
+            return error

@@ -1,0 +1,77 @@
+"""POST /segment/batch: assign many customers."""
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.answer import BatchAnswer
+from service.batch_response import BatchOrder, BatchResponse
+from service.errors import Fault, InvalidRequest
+from service.forms.form import Form
+from service.negotiation import answer_form, sent_form
+from service.routes.bytes_route import BytesRoute
+from service.routes.responses import problems
+from service.state import service_of
+
+KEY = "Idempotency-Key"
+_VISIBLE = re.compile(r"[!-~]{1,255}")
+_FLAGS = {"true": True, "false": False}
+
+PARAMETERS: list[dict[str, Any]] = [
+    {
+        "name": "dry_run",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "boolean", "default": False},
+        "description": "Answer without storing anything; `assignment_id` is then null.",
+    },
+    {
+        "name": KEY,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        "description": "A batch that was interrupted goes on when the same body is sent again with the same key within "
+        "24 hours: what was stored is answered again, and not stored again.",
+    },
+]
+STREAMED: dict[str, Any] = {
+    Form.NDJSON: {"schema": {"type": "string", "description": "A `BatchItem` a line."}},
+    Form.CSV: {"schema": {"type": "string", "description": "A row per item."}},
+    Form.ARROW: {"schema": {"type": "string", "format": "binary", "description": "The columns of the CSV, typed."}},
+}
+
+router = APIRouter(tags=["assign"], route_class=BytesRoute)
+
+
+@router.post(
+    "/segment/batch",
+    summary="Assign many customers",
+    response_model=BatchAnswer,
+    responses={HTTPStatus.OK: {"content": STREAMED}, **problems(400, 406, 409, 413, 415, 422)},
+    openapi_extra={"parameters": PARAMETERS},
+)
+async def batch(request: Request) -> Response:
+    """Assigns any number of customers; the answers come in the order sent, and a bad customer fails alone.
+
+    NDJSON, CSV and Arrow are read, stored and answered piece by piece, whatever their length.
+    """
+    sent = sent_form(request.headers.get("content-type"))
+    wanted = answer_form(",".join(request.headers.getlist("accept")), sent)
+    return BatchResponse(request, service_of(request), BatchOrder(sent, wanted, _dry_run(request), _key(request)))
+
+
+def _dry_run(request: Request) -> bool:
+    said = request.query_params.get("dry_run", "false")
+    if said not in _FLAGS:
+        raise InvalidRequest([Fault("dry_run", f"is {said[:60]!r}, and must be true or false")])
+    return _FLAGS[said]
+
+
+def _key(request: Request) -> str | None:
+    sent = request.headers.getlist(KEY)
+    if len(sent) > 1 or (sent and not _VISIBLE.fullmatch(sent[0])):
+        raise InvalidRequest([Fault(KEY, "must be 1 to 255 visible ASCII characters, without spaces")])
+    return sent[0] if sent else None
