@@ -14,7 +14,7 @@ from service.errors import InvalidRequest, KeyReused
 from service.forms.answers import Answers
 from service.forms.form import Form
 from service.forms.reader import Chunk, Item
-from service.forms.sent_columns import CheckedColumns, SentColumns
+from service.forms.sent_columns import CheckedColumns, Described, SentColumns
 from service.keyed_batches import KeyedBatch
 from service.request import SegmentRequest
 from service.served_model import ServedModel
@@ -151,7 +151,7 @@ class Batch:
         placed = served.model.scorer.place_many(customers.values)
         confidence = [round(one, 4) for one in placed.confidence.tolist()]
         ids = None if self.dry_run else self.keyed.ids(start, count) if self.keyed else self._new_ids(count)
-        known = customers.described() if ids or customers.others else [{}] * count
+        known = Described(customers)
         decays = (
             served.outlook.decays(customers.values, known, customers.moments, placed.nearest)
             if served.outlook

@@ -74,7 +74,13 @@ class ZstandardUnpacker:
             if self._frame is None:
                 self._frame = zstandard.ZstdDecompressor(max_window_size=ZSTANDARD_WINDOW).decompressobj()
             given = self._packed[self._at : self._at + ZSTANDARD_AT_ONCE]
-            found.append(self._frame.decompress(given))
+            try:
+                found.append(self._frame.decompress(given))
+            except zstandard.ZstdError:
+                if not size:
+                    raise
+                self._frame = _Broken()  # told after what was whole before it
+                break
             size += len(found[-1])
             self._at += len(given)
             if self._frame.eof:
@@ -85,6 +91,15 @@ class ZstandardUnpacker:
     @property
     def whole(self) -> bool:
         return self._frame is None
+
+
+class _Broken:
+    """A frame that cannot be gone on with."""
+
+    eof = False
+
+    def decompress(self, data: bytes) -> bytes:
+        raise zstandard.ZstdError("a frame is damaged")
 
 
 UNPACKERS: dict[str, Callable[[], Unpacker]] = {

@@ -1,7 +1,7 @@
 """Answers as an Arrow IPC stream, a record batch per part."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -75,14 +75,11 @@ class ArrowAnswers:
         decaying = np.array([one is not None for one in decays], dtype=np.bool_)
         decaying = decaying if known is None else decaying & known
         becomes = np.array([one.becomes if one else 0 for one in decays], dtype=np.intp)
-        problems = [""] * count
-        for row, error in decided.wrong.items():
-            problems[row] = problem_text(error)
         version = decided.served.model.version.encode()
         return [
             _numbers("index", np.arange(start, start + count), None),
             _texts(customers.ids, known),
-            _texts(decided.ids or [""] * count, known if decided.ids else np.zeros(count, dtype=np.bool_)),
+            _texts(decided.ids, known) if decided.ids else _few({}, count),
             _numbers("as_of", _microseconds(customers.moments), known),
             _chosen([version], np.zeros(count, dtype=np.intp), known),
             _numbers("segment_id", self._ids[decided.nearest], known),
@@ -93,7 +90,7 @@ class ArrowAnswers:
             _numbers("decays_on", [one.on.toordinal() - FIRST_DAY if one else 0 for one in decays], decaying),
             _numbers("becomes_id", self._ids[becomes], decaying),
             _chosen(self._products, decided.nearest, known),
-            _texts(problems, np.zeros(count, dtype=np.bool_) if known is None else ~known),
+            _few({row: problem_text(error) for row, error in decided.wrong.items()}, count),
         ]
 
 
@@ -135,6 +132,15 @@ def _texts(values: Sequence[str], known: Known) -> Any:
     data = "".join(values).encode()
     lengths = map(len, values) if data.isascii() else (len(value.encode()) for value in values)
     return _text_column(data, np.fromiter(lengths, dtype=np.int32, count=len(values)), known)
+
+
+def _few(texts: Mapping[int, str], count: int) -> Any:
+    """A column of which few rows, or none, have a text."""
+    lengths, known = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.bool_)
+    encoded = {row: texts[row].encode() for row in sorted(texts)}
+    for row, text in encoded.items():
+        lengths[row], known[row] = len(text), True
+    return _text_column(b"".join(encoded.values()), lengths, known)
 
 
 def _chosen(words: Sequence[bytes], which: NDArray[np.intp], known: Known) -> Any:

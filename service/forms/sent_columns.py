@@ -1,6 +1,6 @@
 """Many customers by features, column by column: what arrays can check and place without a request for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -89,7 +89,6 @@ class CheckedColumns:
         self._names = [name for name in served.model.described_by if name in sent.features]
         columns = [sent.features[name] for name in self._names]
         self.values = np.column_stack([sent.features[name] for name in served.model.features])
-        self.others = [name for name in self._names if name not in served.model.features]
         self._columns = columns
         if wrong:
             self.values[list(wrong)] = served.model.reference.values[0]
@@ -133,6 +132,28 @@ class CheckedColumns:
         for row, error in self.wrong.items():
             found[row] = error
         return found
+
+
+class Described(Sequence[Mapping[str, float | str]]):
+    """What `described` says of the customers, worked out when it is first looked at: often nobody does."""
+
+    def __init__(self, customers: CheckedColumns) -> None:
+        self._customers = customers
+        self._found: list[dict[str, float | str]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._customers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]
+
+    def __iter__(self) -> Iterator[Mapping[str, float | str]]:
+        return iter(self._all())
+
+    def _all(self) -> list[dict[str, float | str]]:
+        if self._found is None:
+            self._found = self._customers.described()
+        return self._found
 
 
 def _is_possible(moment: Any, now: datetime) -> bool:
