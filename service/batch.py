@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from starlette.requests import ClientDisconnect
+
 from models.errors import UnknownVersion
 from service.assigned import Assigned, Case
 from service.assigning import assign_many, case_of, remembered
@@ -83,6 +85,8 @@ class Batch:
                 stored = await self._submit(decided.rows)
                 await under_way.put(Part(start, decided, stored, await asyncio.to_thread(self._encode, start, decided)))
                 start += len(chunk)
+        except ClientDisconnect as error:
+            await under_way.put(Encoded(0, 0, b"", last=error))
         except Exception as error:  # told to whoever takes the parts, after those that were whole
             body = await asyncio.to_thread(self.answers.part, start, DecidedItems(self.served, [error], []))
             await under_way.put(Encoded(0, 1, body, last=error))
