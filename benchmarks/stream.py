@@ -17,8 +17,9 @@ import numpy as np
 import psutil
 import pyarrow as pa
 
-from benchmarks.__main__ import SERVICE, _train
+from benchmarks.__main__ import SERVICE
 from benchmarks.bodies import NAMES
+from benchmarks.demo import train
 from benchmarks.server import Server
 
 AT_ONCE = 65_536  # rows of a record batch, and of a piece of text
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def _service(folder: Path) -> Iterator[Server]:
-    _train(folder)
+    train(folder / "models")
     environment = {
         "SEGMENTATION_MODELS_DIR": str(folder / "models"),
         "SEGMENTATION_PORT": "{port}",

@@ -5,10 +5,11 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from service.forms.sent_columns import SentColumns
+from service.purchases_decoder import PurchasesRequest
 from service.request import SegmentRequest
 
 # A customer as sent, or what is wrong with it.
-Item = SegmentRequest | Exception
+Item = SegmentRequest | PurchasesRequest | Exception
 Chunk = Sequence[Item] | SentColumns
 
 T = TypeVar("T")

@@ -56,10 +56,10 @@ def in_chunks(body: bytes) -> Iterator[bytes]:
         (
             "POST",
             "/segment/batch",
-            {"content": b"a,b", "headers": {"content-type": "text/csv; charset=utf-8"}},
+            {"content": b"a,b", "headers": {"content-type": "text/tab-separated-values; charset=utf-8"}},
             415,
             "unsupported-media-type",
-            "the body is text/csv",
+            "the body is text/tab-separated-values; send application/json, application/x-ndjson, text/csv or",
         ),
         ("POST", "/segment", {"content": b"{"}, 422, "invalid-request", "1 thing must be put right"),
         ("GET", "/segments/x", {}, 422, "invalid-request", 'segment_id: is "x", and must be a whole number'),

@@ -19,8 +19,8 @@ from tests.service.forms.sent import as_arrow, as_csv, as_ndjson
 from tests.service.requests import by_features
 from tests.service.server import Server, server
 from tests.service.serving import until
+from tests.service.stored import as_stored, stored
 from tests.service.stream_client import stream
-from tests.service.test_serve import as_stored, stored
 
 MB = 1_000_000
 LONG = 300_000

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.store.ulid import ALPHABET, LATEST_MS, UlidFactory
+from service.store.ulid import ALPHABET, LATEST_MS, GivenIds, UlidFactory, number_of, run
 
 TIMES = st.integers(0, LATEST_MS - 1)
 
@@ -79,3 +79,17 @@ def test_factories_differ_in_the_same_millisecond() -> None:
 def test_a_time_that_does_not_fit_is_refused(at_ms: int) -> None:
     with pytest.raises(ValueError, match="cannot carry the time"):
         UlidFactory().one(at_ms)
+
+
+def test_a_run_is_the_numbers_one_after_another() -> None:
+    first = UlidFactory().one(1_323_475_200_000)
+    ids = run(number_of(first), 3_000)
+    assert ids[0] == first
+    assert ids == sorted(set(ids))
+    assert [number_of(one) - number_of(first) for one in ids] == list(range(3_000))
+
+
+def test_given_ids_are_given_out_whole() -> None:
+    assert GivenIds(["a", "b"]).many(2, 0) == ["a", "b"]
+    with pytest.raises(ValueError, match="1 ids are asked for, and 2 were chosen"):
+        GivenIds(["a", "b"]).many(1, 0)
