@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from models.errors import ModelError
 from service.app import create_app, prepare, utc_now
+from service.corked_protocol import CorkedProtocol
 from service.settings import MOST_WORKERS, Settings, described, unknown_variables
 from service.store.database import downgrade, open_engine, pending, upgrade
 from service.store.errors import StoreError
@@ -121,6 +122,7 @@ def _answer(settings: Settings, listening: socket.socket | None) -> None:
         server_header=False,
         proxy_headers=False,  # nothing here asks who the client is
         ws="none",
+        http=CorkedProtocol,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_keep_alive=30,
     )
