@@ -167,17 +167,23 @@ class Outlook:
             one_order = self._frequency_of_many(values, known) == 1
         paces = {"never": 0.0, "always": 1.0, "while one order": np.where(one_order, 1.0, 0.0)}
         motions = [(column, paces[grows], 1.0, 0.0) for column, grows in zip(values.T, self._grows, strict=True)]
-        days = [_day(moment) for moment in as_of]
+        day_of = {moment: _day(moment) for moment in set(as_of)}  # a batch has few moments
+        days = [day_of[moment] for moment in as_of]
         found = self._pathfinder.first_of_many(
             motions,
             self._others_of_many[nearest],
             np.full(len(values), float(FAR)),
             np.array([done for _, done in days]),
         )
-        return [
-            Decay(day + timedelta(days=step), becomes) if step else None
-            for (day, _), step, becomes in zip(days, *(column.tolist() for column in found), strict=True)
-        ]
+        dates: dict[int, date] = {}
+        decays: list[Decay | None] = []
+        for (day, _), step, becomes in zip(days, *(column.tolist() for column in found), strict=True):
+            if not step:
+                decays.append(None)
+                continue
+            on = day.toordinal() + step
+            decays.append(Decay(dates.get(on) or dates.setdefault(on, date.fromordinal(on)), becomes))
+        return decays
 
     def next_segment(self, values: Sequence[float], known: Known, nearest: int) -> NextSegment | None:
         """What moves a customer up; None where neither orders nor a dearer order do, or their value is not known."""
