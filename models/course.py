@@ -21,6 +21,7 @@ Values = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
+SMALLEST = 1e-300  # square of a share: a smaller one would be rounded to zero
 ROUNDING = 1e-12  # of the largest squared distance; float64 errs by some 1e-15 of it
 
 # First and second derivative of a transformed value, from the value and its own; numbers and arrays alike.
@@ -220,7 +221,7 @@ class _Course:
             at = (transform(low if value < low else high if value > high else value) - mean) / scale
             slope = bend = 0.0
             if enters <= since < leaves:
-                first = turn / (share * share)
+                first = turn / max(share * share, SMALLEST)
                 slope, bend = derivatives(value, first, -2 * q * first / share)
                 slope, bend = slope / scale, bend / scale
                 until = min(until, leaves)
@@ -326,7 +327,7 @@ class _Courses:
         value = np.clip((a + b * since) / share, finder.arrays.lower, finder.arrays.upper)
         at = (finder.transform_many(value) - finder.arrays.mean) / finder.arrays.scale
         moves = (enters <= since) & (since < leaves)
-        first = np.where(moves, turn / (share * share), 0.0)
+        first = np.where(moves, turn / np.maximum(share * share, SMALLEST), 0.0)
         slope, bend = finder.derivatives(value, first, -2 * q * first / share)
         slope, bend = slope / finder.arrays.scale, bend / finder.arrays.scale
         rest = self._ends[rows] - at

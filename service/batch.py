@@ -18,7 +18,6 @@ from service.forms.form import Form
 from service.forms.reader import Chunk, Item
 from service.forms.sent_columns import CheckedColumns, Described, SentColumns
 from service.keyed_batches import KeyedBatch
-from service.request import SegmentRequest
 from service.served_model import ServedModel
 from service.state import Service
 from service.store.assignment import Assignment
@@ -104,7 +103,6 @@ class Batch:
     def _case(self, item: Item) -> Case | Exception:
         if isinstance(item, Exception):
             return item
-        assert isinstance(item, SegmentRequest)  # noqa: S101 (an item is one of the two)
         try:
             return case_of(item, self.served, self.now)
         except InvalidRequest as error:
@@ -137,8 +135,8 @@ class Batch:
             return one
         if isinstance(one, Exception) or one.row.customer_id != stored.customer_id:
             return KeyReused(
-                f"this Idempotency-Key began with a body that had the customer {stored.customer_id!r} here; "
-                "send that body again, or this one with a key of its own"
+                "this Idempotency-Key began with a body that had another customer here; send that body again, or this "
+                "one with a key of its own"
             )
         if one.row == stored:
             return Remembered(one, self.served)
@@ -146,7 +144,7 @@ class Batch:
         if served is None:
             return UnknownVersion(
                 f"this was answered by the model {stored.model_version}, which is not published any more; "
-                f"GET /customers/{stored.customer_id}/history has what is stored"
+                "the customer's history has what is stored"
             )
         return Remembered(remembered(stored, served), served)
 
