@@ -172,12 +172,18 @@ class ProductAdvisor:
     """Recommends products. Prepared once from what was mined, then asked for one customer after another."""
 
     def __init__(self, affinities: ProductAffinities) -> None:
-        self.affinities = affinities
+        """What was mined is taken over into arrays: as tuples it is several times the size."""
+        self.products, self.descriptions = affinities.products, affinities.descriptions
+        self._customers = affinities.customers
         self._index = {product: index for index, product in enumerate(affinities.products)}
         self._buyers = np.array(affinities.buyers, dtype=np.float64)
         self._again = np.array(affinities.repeat_buyers, dtype=np.float64) >= REPEAT_SHARE * self._buyers
         self._neighbours = _padded(affinities.neighbours).astype(np.intp)
         self._scores = _padded(affinities.scores)
+        self._support = _padded(affinities.support).astype(np.int32)
+        self._segment_support = {
+            segment_id: _padded(one.support).astype(np.int32) for segment_id, one in affinities.segments.items()
+        }
         self._popular = {
             segment_id: self._most_bought(np.array(one.buyers, dtype=np.float64), one.customers)
             for segment_id, one in affinities.segments.items()
@@ -210,7 +216,7 @@ class ProductAdvisor:
         if len(found) == count:
             return found
         taken = {one.product for one in found}.union(bought or ())
-        products, descriptions = self.affinities.products, self.affinities.descriptions
+        products, descriptions = self.products, self.descriptions
         for index, buyers in self._popular[segment_id]:
             if len(found) >= count:
                 break
@@ -283,7 +289,7 @@ class ProductAdvisor:
         bought = basket.rows.tolist()
         times = dict(zip(bought, basket.times.tolist(), strict=True))
         strongest = self._strongest([row for row, _ in best if row not in times], others, speaks)
-        mined, found = self.affinities, []
+        found = []
         for row, score in best:
             place = strongest.get(row)
             pair = None
@@ -291,12 +297,12 @@ class ProductAdvisor:
                 pair = self._pair(bought[place // NEIGHBOURS], row, place % NEIGHBOURS, segment_id)
             found.append(
                 RecommendedProduct(
-                    mined.products[row],
-                    mined.descriptions[row],
+                    self.products[row],
+                    self.descriptions[row],
                     "bought_together" if pair else "repeat",
                     1 / (1 + math.exp(-score)),
                     0 if pair else int(times[row]),
-                    mined.buyers[row],
+                    int(self._buyers[row]),
                     pair,
                 )
             )
@@ -319,13 +325,12 @@ class ProductAdvisor:
         return strongest
 
     def _pair(self, bought: int, row: int, place: int, segment_id: int) -> Pair:
-        mined = self.affinities
         return Pair(
-            mined.products[bought],
-            mined.support[bought][place],
-            mined.segments[segment_id].support[bought][place],
-            mined.buyers[bought],
-            mined.buyers[row] / mined.customers,
+            self.products[bought],
+            int(self._support[bought, place]),
+            int(self._segment_support[segment_id][bought, place]),
+            int(self._buyers[bought]),
+            float(self._buyers[row]) / self._customers,
         )
 
     def _most_bought(self, buyers: Values, customers: int) -> list[tuple[int, int]]:
@@ -333,8 +338,7 @@ class ProductAdvisor:
 
         Each product's index with the buyers to name: the members', or where the segment has none the shop's.
         """
-        total = self.affinities.customers
-        typical = buyers * total <= self._buyers * customers
+        typical = buyers * self._customers <= self._buyers * customers
         order = np.lexsort((np.arange(len(buyers)), -self._buyers, -buyers, typical))
         return [(row, int(buyers[row] or self._buyers[row])) for row in order.tolist()]
 

@@ -12,8 +12,6 @@ from starlette.types import Receive, Scope, Send
 
 from service.batch import Batch, Encoded, part_size
 from service.forms.answers import Answers
-from service.forms.arrow_answers import ArrowAnswers
-from service.forms.arrow_stream import ArrowReader
 from service.forms.csv_answers import CsvAnswers
 from service.forms.csv_table import CsvReader
 from service.forms.form import Form
@@ -30,16 +28,29 @@ from service.store.errors import StoreBusy, StoreUnavailable
 PATIENCE = 120.0
 logger = logging.getLogger("segmentation.batch")
 
+
+def _arrow_answers(served: ServedModel) -> Answers:
+    from service.forms.arrow_answers import ArrowAnswers  # what reads and writes Arrow is loaded when it is asked for
+
+    return ArrowAnswers(served)
+
+
+def _arrow_reader(served: ServedModel, size: int, most: int) -> Reader:
+    from service.forms.arrow_stream import ArrowReader
+
+    return ArrowReader(served, size, most)
+
+
 ANSWERS: dict[Form, Callable[[ServedModel], Answers]] = {
     Form.JSON: lambda served: JsonAnswers(),
     Form.NDJSON: lambda served: NdjsonAnswers(),
     Form.CSV: lambda served: CsvAnswers(),
-    Form.ARROW: ArrowAnswers,
+    Form.ARROW: _arrow_answers,
 }
 READERS: dict[Form, Callable[[ServedModel, int, int], Reader]] = {
     Form.NDJSON: lambda served, size, most: NdjsonReader(served, size),
     Form.CSV: lambda served, size, most: CsvReader(served, size),
-    Form.ARROW: ArrowReader,
+    Form.ARROW: _arrow_reader,
 }
 
 

@@ -126,7 +126,7 @@ def _by_moment(
     moment = there.at[first]
     by_time = np.lexsort((customers, moment))
     for group in np.array_split(by_time, min(MOMENTS, len(by_time))):
-        sold = recent(before, advisor.affinities.products, float(moment[group[0]]))
+        sold = recent(before, advisor.products, float(moment[group[0]]))
         yield advisor.as_sold(sold), [_held_out(there, before, int(one)) for one in customers[group].tolist()]
 
 
@@ -182,7 +182,7 @@ def _first(products: Iterable[str]) -> list[str]:
 def _pairs(one: HeldOut, advisor: ProductAdvisor) -> list[str]:
     affinity = advisor.affinity(advisor.basket(one.bought))
     best = np.argsort(-affinity, kind="stable")[:COUNT]
-    return [advisor.affinities.products[index] for index in best.tolist() if affinity[index] > 0]
+    return [advisor.products[index] for index in best.tolist() if affinity[index] > 0]
 
 
 def _rates(hits: NDArray[np.intp], seed: int, own: bool) -> HitRates:
