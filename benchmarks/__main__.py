@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--json] [--naive]`: the service beside the yardstick, in turns."""
+"""`python -m benchmarks [--quick] [--json] [--naive] [--out FOLDER]`: the service beside the yardstick, in turns."""
 
 import argparse
 import json
@@ -14,6 +14,7 @@ from benchmarks import bodies, load
 from benchmarks.databases import KINDS, database
 from benchmarks.demo import train
 from benchmarks.load import Measured
+from benchmarks.picture import draw
 from benchmarks.server import Server
 
 BATCH = 10_000
@@ -67,15 +68,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under a minute")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--naive", action="store_true", help="measure what most people write beside it")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write ratios.json and ratios.svg there")
     given = parser.parse_args(arguments)
     rounds, seconds = (2, 1.0) if given.quick else (5, 5.0)
     with tempfile.TemporaryDirectory() as folder, _cases(Path(folder), given.naive) as (yardstick, cases):
         results = [_measure(case, yardstick, rounds, seconds) for case in cases]
+    full = {
+        "ratios": {one.name: round(one.ratio, 3) for one in results},
+        "results": [asdict(one) for one in results],
+    }
+    if given.out is not None:
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / "ratios.json").write_text(json.dumps(full, indent=1) + "\n")
+        draw({one.name: one.ratios for one in results}, given.out / "ratios.svg")
     if given.json:
-        full = {
-            "ratios": {one.name: round(one.ratio, 3) for one in results},
-            "results": [asdict(one) for one in results],
-        }
         sys.stdout.write(json.dumps(full) + "\n")
     else:
         for one in results:
