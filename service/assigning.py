@@ -21,8 +21,9 @@ from service.request import SegmentRequest, plain_customer_id
 from service.served_model import ServedModel
 from service.state import Service
 from service.store.assignment import Assignment
-from service.store.ulid import UlidFactory
+from service.store.ulid import GivenIds, UlidFactory
 
+NO_ID = ""  # of an answer that is not stored
 CLOCK_SKEW = timedelta(days=1)  # a client's clock or time zone may be ahead; more is a wrong date
 
 
@@ -38,6 +39,13 @@ async def answer_one(body: bytes, service: Service) -> bytes:
     worded = answer_json(assigned, served).encode()  # while the row is being written
     await stored
     return worded
+
+
+def answer_dry(body: bytes, service: Service) -> bytes:
+    """The same answer, with no id and stored nowhere. Raises InvalidRequest."""
+    served, now = service.live.current(), service.clock()
+    case = case_of(served.decode(body), served, now)
+    return answer_json(assign(case, served, GivenIds([NO_ID]), now), served).encode()
 
 
 def case_of(request: SegmentRequest | PurchasesRequest, served: ServedModel, now: datetime) -> Case:
@@ -100,7 +108,10 @@ def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, no
 
 def answer_json(assigned: Assigned, served: ServedModel) -> str:
     """The answer as JSON. To be sent once the row is stored; it can be worded while that is being done."""
-    return served.encoder.encode(assigned)
+    worded = served.encoder.encode(assigned)
+    if assigned.row.id == NO_ID:  # the id is the first thing an answer says
+        return worded.replace('"assignment_id":""', '"assignment_id":null', 1)
+    return worded
 
 
 def recall(row: Assignment, served: ServedModel) -> str:

@@ -12,14 +12,14 @@ PATH = "/segment"
 
 
 class Shortcut:
-    """Answers POST /segment as the route of that name does; everything else goes on to the router."""
+    """Answers POST /segment, without parameters, as the route of that name does; all else goes on to the router."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope["query_string"]:
             await self._app(scope, receive, send)
             return
         try:

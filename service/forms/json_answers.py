@@ -44,15 +44,8 @@ def _items(start: int, decided: Decided) -> list[str]:
 
 def _item(index: int, one: Assigned | Remembered | Exception, served: ServedModel) -> str:
     if isinstance(one, Assigned):
-        return f'{{"index":{index},"answer":{_answer(one, served)}}}'
+        return f'{{"index":{index},"answer":{answer_json(one, served)}}}'
     if isinstance(one, Remembered):
-        return f'{{"index":{index},"answer":{_answer(*one)}}}'
+        return f'{{"index":{index},"answer":{answer_json(*one)}}}'
     problem = item_problem(one).model_dump_json(exclude_none=True)
     return f'{{"index":{index},"problem":{problem}}}'
-
-
-def _answer(assigned: Assigned, served: ServedModel) -> str:
-    worded = answer_json(assigned, served)
-    if not assigned.row.id:  # a dry run; the id is the first thing an answer says
-        return worded.replace('"assignment_id":""', '"assignment_id":null', 1)
-    return worded

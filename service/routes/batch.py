@@ -13,21 +13,15 @@ from service.errors import Fault, InvalidRequest
 from service.forms.form import Form
 from service.negotiation import answer_form, sent_form
 from service.routes.bytes_route import BytesRoute
+from service.routes.dry_run import DRY_RUN, is_dry_run
 from service.routes.responses import problems
 from service.state import service_of
 
 KEY = "Idempotency-Key"
 _VISIBLE = re.compile(r"[!-~]{1,255}")
-_FLAGS = {"true": True, "false": False}
 
 PARAMETERS: list[dict[str, Any]] = [
-    {
-        "name": "dry_run",
-        "in": "query",
-        "required": False,
-        "schema": {"type": "boolean", "default": False},
-        "description": "Answer without storing anything; `assignment_id` is then null.",
-    },
+    DRY_RUN,
     {
         "name": KEY,
         "in": "header",
@@ -60,14 +54,7 @@ async def batch(request: Request) -> Response:
     """
     sent = sent_form(request.headers.get("content-type"))
     wanted = answer_form(",".join(request.headers.getlist("accept")), sent)
-    return BatchResponse(request, service_of(request), BatchOrder(sent, wanted, _dry_run(request), _key(request)))
-
-
-def _dry_run(request: Request) -> bool:
-    said = request.query_params.get("dry_run", "false")
-    if said not in _FLAGS:
-        raise InvalidRequest([Fault("dry_run", f"is {said[:60]!r}, and must be true or false")])
-    return _FLAGS[said]
+    return BatchResponse(request, service_of(request), BatchOrder(sent, wanted, is_dry_run(request), _key(request)))
 
 
 def _key(request: Request) -> str | None:

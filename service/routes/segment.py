@@ -6,8 +6,9 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from service.answer import AnswerRecord
-from service.assigning import answer_one
+from service.assigning import answer_dry, answer_one
 from service.routes.bytes_route import BytesRoute
+from service.routes.dry_run import DRY_RUN, is_dry_run
 from service.routes.responses import problems
 from service.state import service_of
 
@@ -21,11 +22,13 @@ router = APIRouter(tags=["assign"], route_class=BytesRoute)
     summary="Assign one customer",
     response_model=AnswerRecord,
     responses=problems(400, 413, 415, 422),
+    openapi_extra={"parameters": [DRY_RUN]},
 )
 async def segment(request: Request) -> Response:
     """Assigns one customer, by features or by transactions, and answers once the answer is stored."""
     check_is_json(request.headers.get("content-type", JSON))
-    return Response(await answer_one(await request.body(), service_of(request)), media_type=JSON)
+    dry_run, service, body = is_dry_run(request), service_of(request), await request.body()
+    return Response(answer_dry(body, service) if dry_run else await answer_one(body, service), media_type=JSON)
 
 
 def check_is_json(content_type: str) -> None:

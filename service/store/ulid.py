@@ -60,6 +60,9 @@ class GivenIds(UlidFactory):
         super().__init__()
         self._ids = ids
 
+    def one(self, at_ms: int) -> str:
+        return self.many(1, at_ms)[0]
+
     def many(self, count: int, at_ms: int) -> list[str]:
         if count != len(self._ids):
             raise ValueError(f"{count} ids are asked for, and {len(self._ids)} were chosen.")

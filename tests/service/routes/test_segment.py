@@ -315,3 +315,26 @@ def test_a_tenth_of_the_customers_is_held_out_whatever_is_asked_of_them(client: 
     for one in ids[:20]:
         later = answered(client, by_features(one, as_of="2011-12-09", monetary=9_000.0, frequency=40.0))
         assert later["recommendation"]["held_out"] == kept[one]
+
+
+def test_a_dry_run_answers_the_same_and_stores_nothing(client: TestClient) -> None:
+    stored = answered(client, by_features("kept"))
+    response = client.post("/segment?dry_run=true", json=by_features("kept"))
+    assert response.json() == stored | {"assignment_id": None}
+    assert client.post("/segment?dry_run=true", json=by_features("dry")).status_code == 200
+    assert client.get("/customers/dry").status_code == 404
+    assert len(client.get("/customers/kept/history").json()["answers"]) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [by_features(), by_transactions(line()), by_features(recency=-1), by_features(recency="late"), "no object"]
+)
+def test_past_the_router_and_through_it_the_answer_is_the_same(client: TestClient, body: Any) -> None:
+    """A parameter that says what is so anyway sends the request the long way."""
+    quick, long = (client.post(path, json=body) for path in ("/segment", "/segment?dry_run=false"))
+    assert quick.status_code == long.status_code
+    assert quick.headers["content-type"] == long.headers["content-type"]
+    own = {"assignment_id", "request_id"}
+    assert {name: value for name, value in quick.json().items() if name not in own} == {
+        name: value for name, value in long.json().items() if name not in own
+    }
