@@ -4,16 +4,17 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import zstandard
+from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BrokenBody
 from service.problem import Problem, new_request_id, respond
 
 PIECE = 1_048_576  # bytes unpacked at a time
-# Zstandard unpacks what it is given in one go, up to 32,768 bytes of each byte: it is given little at a time.
-ZSTANDARD_AT_ONCE = 64
-ZSTANDARD_WINDOW = 8 * 1_048_576  # the most that RFC 9659 allows for content of this encoding
+# Where a frame is damaged, what was given with the damage is lost: it is given little at a time.
+ZSTANDARD_AT_ONCE = 1_024
+# A window of 8 MiB is the most that RFC 9659 allows for content of this encoding.
+ZSTANDARD_OPTIONS: dict[int, int] = {DecompressionParameter.window_log_max: 23}
 
 
 class Unpacker(Protocol):
@@ -62,44 +63,28 @@ class ZstandardUnpacker:
 
     def __init__(self) -> None:
         self._packed = b""
-        self._at = 0
-        self._frame: Any = None
+        self._frame: ZstdDecompressor | None = None
 
     def feed(self, data: bytes) -> None:
-        self._packed, self._at = self._packed[self._at :] + data, 0
+        self._packed += data
 
     def unpacked(self) -> bytes:
-        found, size = [], 0
-        while self._at < len(self._packed) and size < PIECE:
+        while self._packed or (self._frame is not None and not self._frame.needs_input):
             if self._frame is None:
-                self._frame = zstandard.ZstdDecompressor(max_window_size=ZSTANDARD_WINDOW).decompressobj()
-            given = self._packed[self._at : self._at + ZSTANDARD_AT_ONCE]
-            try:
-                found.append(self._frame.decompress(given))
-            except zstandard.ZstdError:
-                if not size:
-                    raise
-                self._frame = _Broken()  # told after what was whole before it
-                break
-            size += len(found[-1])
-            self._at += len(given)
+                self._frame = ZstdDecompressor(options=ZSTANDARD_OPTIONS)
+            given = b""
+            if self._frame.needs_input:
+                given, self._packed = self._packed[:ZSTANDARD_AT_ONCE], self._packed[ZSTANDARD_AT_ONCE:]
+            found = self._frame.decompress(given, PIECE)
             if self._frame.eof:
-                self._at -= len(self._frame.unused_data)
-                self._frame = None
-        return b"".join(found)
+                self._packed, self._frame = self._frame.unused_data + self._packed, None
+            if found:
+                return found
+        return b""
 
     @property
     def whole(self) -> bool:
         return self._frame is None
-
-
-class _Broken:
-    """A frame that cannot be gone on with."""
-
-    eof = False
-
-    def decompress(self, data: bytes) -> bytes:
-        raise zstandard.ZstdError("a frame is damaged")
 
 
 UNPACKERS: dict[str, Callable[[], Unpacker]] = {
@@ -150,7 +135,7 @@ class _Unpacked:
                     return message
                 self._more = message.get("more_body", False)
                 self._unpacker.feed(message.get("body", b""))
-        except (zlib.error, zstandard.ZstdError) as error:
+        except (zlib.error, ZstdError) as error:
             raise BrokenBody(f"the body is not compressed as Content-Encoding says: {error}") from error
         return _message(found, True)
 

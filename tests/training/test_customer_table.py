@@ -13,7 +13,7 @@ import openpyxl  # type: ignore[import-untyped]
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
+from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
@@ -111,7 +111,7 @@ def parquet(file: Path) -> Path:
 
 def packed(file: Path) -> Path:
     plain = as_csv(file.with_suffix(".plain"), customers(), "\t").read_bytes()
-    file.write_bytes(gzip.compress(plain) if file.suffix == ".gz" else zstandard.compress(plain))
+    file.write_bytes(gzip.compress(plain) if file.suffix == ".gz" else zstd.compress(plain))
     return file
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-import zstandard
+from backports.zstd import ZstdDecompressor, ZstdError
 
 from training.errors import UnreadableSource
 from training.workspace import Workspace
@@ -65,7 +65,7 @@ def open_plain(file: Path, workspace: Workspace) -> PlainFile:
         sha256 = beside.submit(fingerprint, file)
         try:
             path, utf_8 = _unpack(file, workspace)
-        except (EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
+        except (EOFError, OSError, zlib.error, ZstdError) as error:
             raise UnreadableSource(f"{file.name}: the file is damaged or cut short ({error}). Get it anew.") from None
     _check_text(file.name, path)
     plain = PlainFile(path, "utf-8", "utf-8", sha256.result(), file.stat().st_size)
@@ -109,12 +109,12 @@ def _unpacked(file: BinaryIO, magic: bytes) -> Iterator[bytes]:
 
 def _zstd(file: BinaryIO) -> Iterator[bytes]:
     # Frame by frame, because the library's own reader takes a file cut short for one that ends there.
-    frame = zstandard.ZstdDecompressor().decompressobj()
+    frame = ZstdDecompressor()
     for chunk in _chunks(file, CHUNK // 16):
         rest = chunk
         while rest:
             if frame.eof:
-                frame = zstandard.ZstdDecompressor().decompressobj()
+                frame = ZstdDecompressor()
             yield frame.decompress(rest)
             rest = frame.unused_data if frame.eof else b""
     if not frame.eof:

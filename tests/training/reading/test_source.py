@@ -11,7 +11,7 @@ import openpyxl  # type: ignore[import-untyped]
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
+from backports import zstd
 from sqlalchemy import create_engine, text
 
 from training.errors import UnreadableSource
@@ -86,13 +86,13 @@ def test_gzip_and_zstandard_are_known_by_their_bytes_and_not_by_their_names(
 ) -> None:
     content = f"{HEADER}\r\n{ROW}\r\n".encode()
     (tmp_path / "a.csv").write_bytes(gzip.compress(content))
-    (tmp_path / "b.csv.zst").write_bytes(zstandard.compress(content))
+    (tmp_path / "b.csv.zst").write_bytes(zstd.compress(content))
     lines = read([str(tmp_path / "a.csv"), str(tmp_path / "b.csv.zst")], workspace)
     assert rows(lines) == [LINE, {**LINE, "line": 1}]
 
 
 def test_zstandard_files_put_together_are_one(workspace: Workspace, tmp_path: Path) -> None:
-    (tmp_path / "a.csv.zst").write_bytes(b"".join(zstandard.compress(f"{one}\n".encode()) for one in (HEADER, ROW)))
+    (tmp_path / "a.csv.zst").write_bytes(b"".join(zstd.compress(f"{one}\n".encode()) for one in (HEADER, ROW)))
     assert rows(read([str(tmp_path / "a.csv.zst")], workspace)) == [LINE]
 
 
@@ -179,7 +179,7 @@ def test_a_quote_that_never_closes_is_an_error_because_it_swallows_lines(workspa
         (b"\n\n", "the file is empty"),
         (f"{HEADER}\n".encode(), "column 'InvoiceDate' is empty"),
         (gzip.compress(f"{HEADER}\n{ROW}\n".encode() * 99)[:-20], "damaged or cut short"),
-        (zstandard.compress(os.urandom(9_999))[:-2000], "damaged or cut short"),
+        (zstd.compress(os.urandom(9_999))[:-2000], "damaged or cut short"),
         (b"PAR1 and nothing else", "the Parquet file is damaged"),
         (b"PK\x03\x04 and nothing else", "the workbook is damaged"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "neither a text file"),
