@@ -10,17 +10,21 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv --without-pip /venv
 COPY requirements.lock /
 # Wheels only: a package that had to be compiled would need a compiler here. Left out, because it would be a third of
-# the image: the packages' own tests, what only compilers and type checkers read, byte code of what is not imported.
+# the image: the packages' own tests and tools for them, sample data, a second way to show the
+# documentation, what only compilers and type checkers read, byte code of what is not imported.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /venv/bin/python install --only-binary :all: --no-compile --require-hashes \
         -r /requirements.lock \
-    && find /venv -type d -name tests -prune -exec rm -r {} + \
+    && find /venv -type d \( -name tests -o -path '*/sqlalchemy/testing' -o -path '*/alembic/testing' \
+        -o -path '*/sklearn/datasets/*' \) -prune -exec rm -r {} + \
+    && find /venv -name 'redoc*.js' -delete \
     && find /venv -regex '.*\.\(pyi\|pyx\|pxd\|h\|hpp\|c\|a\|f90\)' -delete
 
 FROM builder AS service-builder
-RUN /venv/bin/python -c "import alembic.config, fastapi.staticfiles, fastapi_offline, joblib, psycopg, pydantic_settings, \
-pydantic.v1, rich.progress, sklearn.cluster, sklearn.pipeline, sklearn.preprocessing, sqlalchemy.dialects.sqlite, \
-sqlalchemy.dialects.postgresql.psycopg, uvicorn.loops.uvloop, uvicorn.protocols.http.httptools_impl"
+RUN /venv/bin/python -c "import alembic.config, backports.zstd, fastapi.staticfiles, fastapi_offline, joblib, msgspec, \
+nanoarrow.ipc, psycopg, pydantic_settings, pydantic.v1, rich.progress, sklearn.cluster, sklearn.pipeline, \
+sklearn.preprocessing, sqlalchemy.dialects.sqlite, sqlalchemy.dialects.postgresql.psycopg, uvicorn.loops.uvloop, \
+uvicorn.protocols.http.httptools_impl"
 
 FROM builder AS training-builder
 COPY requirements-training.lock /
