@@ -60,7 +60,7 @@ def test_an_empty_postgresql_waits_for_its_migrations_and_an_empty_sqlite_gets_t
     with serving(settings_for(empty_database_url, models_dir)) as client:
         if backend == "postgresql":
             problem = not_ready(client)
-            assert "the database lacks 3 migration(s); run: python -m service db upgrade" in problem["detail"]
+            assert "the database lacks 4 migration(s); run: python -m service db upgrade" in problem["detail"]
             assert client.post("/segment", json=by_features()).status_code == 503
             engine = open_engine(empty_database_url)
             upgrade(engine)
@@ -73,7 +73,7 @@ def test_a_database_taken_back_below_this_version_is_not_ready(client: TestClien
     engine = open_engine(store_url)
     downgrade(engine, "base")
     engine.dispose()
-    assert "the database lacks 3 migration(s)" in not_ready(client)["detail"]
+    assert "the database lacks 4 migration(s)" in not_ready(client)["detail"]
 
 
 def test_with_its_tables_gone_it_is_not_ready(client: TestClient, store_url: str) -> None:
