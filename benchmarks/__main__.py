@@ -71,7 +71,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write ratios.json and ratios.svg there")
     given = parser.parse_args(arguments)
     rounds, seconds = (2, 1.0) if given.quick else (5, 5.0)
-    with tempfile.TemporaryDirectory() as folder, _cases(Path(folder), given.naive) as (yardstick, cases):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _cases(Path(folder), given.naive, wide=not given.quick) as (yardstick, cases),
+    ):
         results = [_measure(case, yardstick, rounds, seconds) for case in cases]
     full = {
         "ratios": {one.name: round(one.ratio, 3) for one in results},
@@ -118,7 +121,7 @@ def _print(one: Result) -> None:
 
 
 @contextmanager
-def _cases(folder: Path, naive: bool) -> Iterator[tuple[Server, list[Case]]]:
+def _cases(folder: Path, naive: bool, wide: bool) -> Iterator[tuple[Server, list[Case]]]:
     version = train(folder / "models")
     common = {"SEGMENTATION_MODELS_DIR": str(folder / "models"), "SEGMENTATION_PORT": "{port}"}
     one = bodies.encoded(bodies.customers(1_000))
@@ -131,6 +134,8 @@ def _cases(folder: Path, naive: bool) -> Iterator[tuple[Server, list[Case]]]:
             environment = {**common, "SEGMENTATION_DATABASE_URL": stack.enter_context(database(kind, folder))}
             server = stack.enter_context(Server(kind, SERVICE, environment, folder))
             cases.append(Case(f"segment_{kind}", server, "/segment", "/segment", one, 16))
+            if wide:
+                cases.append(Case(f"segment_{kind}_wide", server, "/segment", "/segment", one, 64))
             if kind == "sqlite":
                 cases.append(Case("transactions_sqlite", server, "/segment", "/segment/transactions", lines, 16))
             cases.append(Case(f"batch_{kind}", server, "/segment/batch", "/segment/batch", batch, 1, BATCH))
