@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.axis import Axis
@@ -69,22 +69,23 @@ def scorer_of(features: Sequence[str], **arrays: Any) -> Scorer:
 
 
 @st.composite
-def scorers(draw: st.DrawFn) -> Scorer:
-    """Any features, bounds, transform and centres; with an axis or without."""
+def scorers(draw: st.DrawFn, closed: bool = False) -> Scorer:
+    """Any features, bounds, transform and centres; with an axis or without. With `closed` such as have an outlook in
+    closed form: an axis of the logs of the usual features."""
     any_of_them = st.lists(st.sampled_from(list(LARGEST)), min_size=1, max_size=4, unique=True)
     usual = st.sets(st.sampled_from(["mean_gap", "age"])).flatmap(
         lambda more: st.permutations(["recency", "frequency", "monetary", *sorted(more)])
     )
-    features = draw(st.one_of(any_of_them, usual))
+    features = draw(usual if closed else st.one_of(any_of_them, usual))
     weight = st.floats(-2, 2).map(lambda value: round(value, 3))
-    transform = draw(st.sampled_from(["log1p", "identity"]))
+    transform = "log1p" if closed else draw(st.sampled_from(["log1p", "identity"]))
     ends = [sorted([draw(number(0, LARGEST[name])), draw(number(0, LARGEST[name]))]) for name in features]
     lower, upper = zip(*ends, strict=True)
     mean = [1.0 if transform == "log1p" else round(high / 2) for high in upper]
     scale = [draw(st.sampled_from([0.5, 1.0, 1.5])) * (1.0 if transform == "log1p" else 1 + high) for high in upper]
     d, k = len(features), draw(st.integers(2, 5))
     told = {"transform": transform, "lower": lower, "upper": upper, "mean": mean, "scale": scale}
-    if not draw(st.booleans()):
+    if not closed and not draw(st.booleans()):
         row = st.tuples(*[weight] * d)
         return scorer_of(features, **told, centres=draw(st.lists(row, min_size=k, max_size=k, unique=True)))
     half = np.array([[draw(weight) for _ in range(d)] for _ in range(d)])
@@ -98,8 +99,8 @@ def scorers(draw: st.DrawFn) -> Scorer:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    scorer = draw(scorers())
+def cases(draw: st.DrawFn, closed: bool = False) -> Case:
+    scorer = draw(scorers(closed))
     known = {name: draw(number(0, high)) for name, high in LARGEST.items()}
     known["frequency"] = float(draw(st.sampled_from([1, 1, 2, 3, 12])))
     if draw(st.booleans()):  # as a customer with one order really is
@@ -107,6 +108,21 @@ def cases(draw: st.DrawFn) -> Case:
     seconds = draw(st.one_of(st.just(0), st.just(43_200), st.integers(0, 86_399)))
     ranks = draw(st.permutations(range(1, len(scorer.arrays.centres) + 1)))
     return Case(scorer, ranks, known, MIDNIGHT + timedelta(seconds=seconds))
+
+
+@settings(max_examples=400)
+@given(cases(closed=True))
+def test_in_closed_form_the_same_is_found_as_step_by_step(case: Case) -> None:
+    closed, stepwise = case.outlook, case.outlook
+    assert closed._closed is not None
+    stepwise._closed = None
+    values = case.values
+    assert closed.decay(values, case.known, case.as_of, case.nearest) == stepwise.decay(
+        values, case.known, case.as_of, case.nearest
+    )
+    assert closed.next_segment(values, case.known, case.nearest) == stepwise.next_segment(
+        values, case.known, case.nearest
+    )
 
 
 def on(moment: datetime, case: Case) -> int:
