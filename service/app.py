@@ -140,6 +140,6 @@ def _tune_interpreter() -> None:
     give_back()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    # The writer gives up Python's lock for each statement. To get it back from a thread that computes takes one such
-    # interval, 5 ms by default, four times a commit.
+    # The writer gives up Python's lock for each statement, and while it waits for its turn. To get it back from a
+    # thread that computes takes one such interval each time, 5 ms by default.
     sys.setswitchinterval(0.0005)

@@ -23,7 +23,8 @@ class CsvAnswers:
         rows = csv.writer(text)
         for index, one in enumerate(decided.items, start):
             answer = flat(index, one, decided.served)
-            rows.writerow(answer._replace(as_of=answer.as_of and utc_text(answer.as_of)))  # type: ignore[arg-type]
+            moment = answer.as_of and utc_text(answer.as_of)
+            rows.writerow(answer._replace(as_of=moment))  # type: ignore[arg-type]  # as text, where CSV has no moments
         return text.getvalue().encode()
 
     def closing(self, assigned: int, failed: int) -> bytes:
