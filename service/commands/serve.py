@@ -1,0 +1,89 @@
+"""`serve`: answer over HTTP, by one process or by several."""
+
+import argparse
+import logging
+import logging.config
+import signal
+import socket
+from functools import partial
+
+import uvicorn
+
+from service.app import create_app, prepare
+from service.commands.parsers import Commands
+from service.corked_protocol import CorkedProtocol
+from service.settings import MOST_WORKERS, Settings
+
+BACKLOG = 2048  # connections that wait to be taken up
+# uvicorn's own log goes to standard error; its access log would write customer ids, which stand in addresses.
+LOG = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "uvicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+        "segmentation": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+    },
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+}
+
+
+def add(commands: Commands) -> None:
+    """Tell the parser."""
+    serving = commands.add_parser("serve", help="answer over HTTP")
+    serving.add_argument("--workers", type=_count, metavar="N", help="processes that answer; default: the setting's")
+    serving.set_defaults(run=_serve)
+
+
+def _serve(given: argparse.Namespace, settings: Settings) -> int:
+    workers = given.workers or settings.workers
+    if workers > 1:
+        return _serve_by_many(settings, workers)
+    signal.signal(signal.SIGTERM, _stopped)  # the server says it again once it has stopped, to whoever listened before
+    signal.signal(signal.SIGINT, _stopped)
+    _answer(settings, None)
+    return 0
+
+
+def _serve_by_many(settings: Settings, count: int) -> int:
+    from service.workers import Workers  # forking needs what one process has no use for
+
+    logging.config.dictConfig(LOG)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    prepare(settings)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    logging.getLogger("segmentation.workers").info(
+        "%s workers listening on http://%s:%s", count, host, listening.getsockname()[1]
+    )
+    return Workers(listening, count, partial(_answer, settings), settings.shutdown_seconds).run()
+
+
+def _answer(settings: Settings, listening: socket.socket | None) -> None:
+    """Answers until a stop signal: on the socket, or where there is none on one of its own."""
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        backlog=BACKLOG,
+        access_log=False,
+        log_config=LOG,
+        server_header=False,
+        proxy_headers=False,  # nothing here asks who the client is
+        ws="none",
+        http=CorkedProtocol,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_keep_alive=30,
+    )
+    uvicorn.Server(config).run(None if listening is None else [listening])
+
+
+def _stopped(number: int, frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to {MOST_WORKERS}")
+    return int(text)
