@@ -64,3 +64,26 @@ def test_the_newest_as_of_wins_and_ties_go_to_the_later_id(
         members = {row.customer_id: row for row in reader.audience(segment, None, 10)}
         assert members == {name: row for name, row in newest.items() if row.segment_id == segment}
         assert reader.audience_size(segment) == len(members)
+
+
+# What the ways to write rows give a meaning of their own: separators, ends of lines, escapes, and how nothing is said.
+ODD = st.text(st.sampled_from("\\\t\n\r\bN.'\"{},ä€😀 "), min_size=1, max_size=12)
+
+
+@pytest.mark.parametrize("copy_from", [1, 500])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(ODD, min_size=1, max_size=20, unique=True))
+def test_any_text_comes_back_as_it_was_written(
+    engine: sa.Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, copy_from: int, texts: list[str]
+) -> None:
+    monkeypatch.setattr(ledgers, "COPY_FROM", copy_from)
+    with engine.begin() as connection:
+        connection.execute(sa.delete(customers))
+        connection.execute(sa.delete(assignments))
+    rows = [
+        assignment(text, id=f"{number:026d}", segment_name=text, products=text if number % 2 else None)
+        for number, text in enumerate(texts)
+    ]
+    ledger.write(rows)
+    reader = Reader(engine)
+    assert [reader.current(text) for text in texts] == rows
