@@ -49,6 +49,16 @@ class Courses:
         return np.asarray(value_after(self.motions[:, rows], (t - self.done[rows])[:, None]))
 
 
+class Seen(NamedTuple):
+    """Some customers at a step: their d features as scaled, shape (n, d), the index of their place between middles, who
+    is too near to a border to go by the axis, and who was found, shape (n,) each."""
+
+    scaled: Values
+    place: Indices
+    near: Flags
+    found: Flags
+
+
 class AxisSearch:
     """Looks for the first step of each course at which a wanted segment is entered."""
 
@@ -67,38 +77,37 @@ class AxisSearch:
         """Look at every step of these customers."""
         t = 1.0
         while rows.size:
-            _, rows = self._look(rows, np.full(rows.size, t))
+            rows = rows[~self._look(rows, np.full(rows.size, t)).found]
             t += 1
             rows = rows[t <= self._last[rows]]
 
     def in_closed_form(self, rows: Indices) -> None:
         """Go from crossing to crossing; what moves of these customers moves together."""
-        t = np.ones(len(self._last))
+        t = np.ones(rows.size)
         while rows.size:
-            doubtful, going_on = self._look(rows, t[rows])
-            t[doubtful] += 1
-            certain = going_on[~np.isin(going_on, doubtful)] if doubtful.size else going_on
-            done = self._courses.done[certain]
-            since = self._crossing(certain, t[certain] - done)
-            later = np.ceil((1 - SLACK) * since + done - SLACK)
-            t[certain] = np.maximum(t[certain] + 1, later)
-            rows = going_on[t[going_on] <= self._last[going_on]]
+            seen = self._look(rows, t)
+            certain = ~(seen.near | seen.found)
+            done = self._courses.done[rows[certain]]
+            since = self._crossing(rows[certain], t[certain] - done, seen.scaled[certain], seen.place[certain])
+            t[certain] = np.maximum(t[certain] + 1, np.ceil((1 - SLACK) * since + done - SLACK))
+            t[seen.near] += 1
+            going_on = ~seen.found & (t <= self._last[rows])
+            rows, t = rows[going_on], t[going_on]
 
-    def _look(self, rows: Indices, t: Values) -> tuple[Indices, Indices]:
-        """Note who is in a wanted segment at their step; returns those too near to a border to go by the axis, and
-        all who are not."""
+    def _look(self, rows: Indices, t: Values) -> Seen:
+        """Look at these customers at their step, and note who is in a wanted segment then."""
         values = self._courses.values(rows, t)
         scaled = self._scaled(values)
         at = np.sum(scaled * (self._linear + scaled @ self._products), axis=1)
-        index = self._line.middles.searchsorted(at)
-        near = np.minimum(np.abs(at - self._low[rows, index]), np.abs(self._high[rows, index] - at)) <= self._line.doubt
-        placed = self._line.order[index]
+        place = self._line.middles.searchsorted(at)
+        near = np.minimum(np.abs(at - self._low[rows, place]), np.abs(self._high[rows, place] - at)) <= self._line.doubt
+        placed = self._line.order[place]
         beside = np.min(np.abs(at[:, None] - self._line.middles), axis=1) <= self._line.doubt
         for one in np.flatnonzero(beside):
             placed[one] = self._ask(values[one])
         found = self._wanted[rows, self._position[placed]]
         self.steps[rows[found]], self.placed[rows[found]] = t[found], placed[found]
-        return rows[near & ~found], rows[~found]
+        return Seen(scaled, place, near & ~found, found)
 
     @property
     def _position(self) -> Indices:
@@ -108,25 +117,25 @@ class AxisSearch:
         clipped = np.clip(values, self._arrays.lower, self._arrays.upper)
         return (np.log1p(clipped) - self._arrays.mean) / self._arrays.scale
 
-    def _crossing(self, rows: Indices, since: Values) -> Values:
-        """After how many steps the place first reaches the end of what is alike around it; infinite for never."""
+    def _crossing(self, rows: Indices, since: Values, scaled: Values, place: Indices) -> Values:
+        """After how many steps the place first reaches the end of what is alike around it; infinite for never. `scaled`
+        are the features after `since` steps, `place` where they are."""
         found = np.full(rows.size, np.inf)
         open_to = np.arange(rows.size)
-        low, high = (
-            side[rows, self._line.middles.searchsorted(self._places(rows, since))] for side in (self._low, self._high)
-        )
+        low, high = self._low[rows, place], self._high[rows, place]
         while open_to.size:
-            crossing, until = self._in_piece(rows[open_to], since[open_to], low[open_to], high[open_to])
+            some = rows[open_to]
+            crossing, until = self._in_piece(some, since[open_to], scaled, low[open_to], high[open_to])
             found[open_to] = crossing
             since[open_to] = until
             open_to = open_to[np.isinf(crossing) & np.isfinite(until)]
+            motions = self._courses.motions[:, rows[open_to]]
+            scaled = self._scaled(np.asarray(value_after(motions, since[open_to][:, None])))
         return found
 
-    def _places(self, rows: Indices, since: Values) -> Values:
-        scaled = self._scaled(np.asarray(value_after(self._courses.motions[:, rows], since[:, None])))
-        return np.asarray(np.sum(scaled * (self._linear + scaled @ self._products), axis=1))
-
-    def _in_piece(self, rows: Indices, since: Values, low: Values, high: Values) -> tuple[Values, Values]:
+    def _in_piece(
+        self, rows: Indices, since: Values, still: Values, low: Values, high: Values
+    ) -> tuple[Values, Values]:
         """The same for as long as the same features move, and until when they do."""
         a, b, _, _ = self._courses.motions[:, rows]
         moves = self._courses.moves[rows]
@@ -139,7 +148,6 @@ class AxisSearch:
         until = np.min(np.where(on, leaves, np.where(after < enters, enters, np.inf)), axis=1)
         first = self._courses.first[rows][:, None]
         its_a, its_b = (np.take_along_axis(part, first, axis=1)[:, 0] for part in (a, pace))
-        still = self._scaled(np.asarray(value_after(self._courses.motions[:, rows], after)))
         rate = np.where(on, 1 / np.array(self._arrays.scale), 0.0)
         start = np.where(on, (np.log(pace / its_b[:, None]) - self._arrays.mean) / self._arrays.scale, still)
         leaning = start @ self._products

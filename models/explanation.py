@@ -82,11 +82,15 @@ class Explainer:
         order = sorted(range(len(contributions)), key=contributions.__getitem__, reverse=True)
         return [index for index in order[:MOST] if contributions[index] > 0] or order[:1]
 
-    def strongest_of_many(self, contributions: NDArray[np.float64]) -> list[list[int]]:
-        """The same for n customers at once; `contributions` has shape (n, d)."""
+    def strongest_of_many(self, contributions: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """The same for n customers at once; `contributions` has shape (n, d).
+
+        The features, as indices, in order, and which of them carried the decision: shape (n, at most three) each.
+        """
         order = np.argsort(-contributions, axis=1, kind="stable")[:, :MOST]
-        speaking = np.maximum((np.take_along_axis(contributions, order, axis=1) > 0).sum(axis=1), 1)
-        return [row[:count] for row, count in zip(order.tolist(), speaking.tolist(), strict=True)]
+        speaking = np.take_along_axis(contributions, order, axis=1) > 0
+        speaking[:, 0] = True
+        return order, speaking
 
     def reasons(self, values: Sequence[float], nearest: int, contributions: Sequence[float]) -> list[Reason]:
         """Why a customer is in segment `nearest`; `values` and `contributions` in the order of the features."""

@@ -1,7 +1,7 @@
 """What will become of a customer who buys nothing, and what it takes to move up, exactly as the scorer would say."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -25,6 +25,9 @@ MOST_SPEND = 2**53  # float64 has no next whole unit beyond it
 DAY = 86_400_000_000  # microseconds
 
 Known = Mapping[str, float | str]
+KnownColumns = Mapping[str, Values]  # of n customers, shape (n,) each; NaN is not known
+# Features that an outlook asks for where they do not decide.
+ASKED = ("frequency", "monetary", "average_order_value", "return_rate", "tenure", "recency", "mean_gap")
 
 
 class Decay(NamedTuple):
@@ -60,6 +63,46 @@ class NextSegment(NamedTuple):
 
     by_orders: ByOrders | None
     by_spend: BySpend | None
+
+
+class Decays(NamedTuple):
+    """The same `Decay` of n customers, arrays of shape (n,): the date's ordinal, 0 where there is none, and the
+    segment's index."""
+
+    on: Indices
+    becomes: Indices
+
+    def listed(self) -> list[Decay | None]:
+        """One by one."""
+        dates = {on: date.fromordinal(on) for on in set(self.on.tolist()) if on}
+        return [
+            Decay(dates[on], becomes) if on else None
+            for on, becomes in zip(self.on.tolist(), self.becomes.tolist(), strict=True)
+        ]
+
+
+class NextSegments(NamedTuple):
+    """The same `NextSegment` of n customers, arrays of shape (n,): `orders` and `spend` are 0 where that way does not
+    lead up."""
+
+    orders: Indices
+    by_orders: Indices
+    order_value: Values
+    spend: Indices
+    by_spend: Indices
+
+    def listed(self) -> list[NextSegment | None]:
+        """One by one."""
+        return [
+            NextSegment(ByOrders(orders, one, worth) if orders else None, BySpend(spend, other) if spend else None)
+            if orders or spend
+            else None
+            for orders, one, worth, spend, other in self.rows()
+        ]
+
+    def rows(self) -> Iterator[tuple[int, int, float, int, int]]:
+        """The customers, each with what the columns say."""
+        return zip(*(column.tolist() for column in self), strict=True)
 
 
 class _Purchases(NamedTuple):
@@ -156,12 +199,10 @@ class Outlook:
         changes = [(index, (values[index], 1.0, 1.0, 0.0)) for index in growing]
         return self._pathfinder.first(values, changes, self._others[nearest], FAR, done)
 
-    def decays(
-        self, values: Values, known: Sequence[Known], as_of: Sequence[datetime], nearest: Indices
-    ) -> list[Decay | None]:
+    def decays(self, values: Values, known: KnownColumns, as_of: Sequence[datetime], nearest: Indices) -> Decays:
         """The same for n customers at once; `values` has shape (n, d), `nearest` (n,)."""
         if self._stays or not len(values):
-            return [None] * len(values)
+            return Decays(np.zeros(len(values), dtype=np.intp), nearest)
         one_order: Any = False
         if "while one order" in self._grows:
             one_order = self._frequency_of_many(values, known) == 1
@@ -169,21 +210,14 @@ class Outlook:
         motions = [(column, paces[grows], 1.0, 0.0) for column, grows in zip(values.T, self._grows, strict=True)]
         day_of = {moment: _day(moment) for moment in set(as_of)}  # a batch has few moments
         days = [day_of[moment] for moment in as_of]
-        found = self._pathfinder.first_of_many(
+        steps, becomes = self._pathfinder.first_of_many(
             motions,
             self._others_of_many[nearest],
             np.full(len(values), float(FAR)),
             np.array([done for _, done in days]),
         )
-        dates: dict[int, date] = {}
-        decays: list[Decay | None] = []
-        for (day, _), step, becomes in zip(days, *(column.tolist() for column in found), strict=True):
-            if not step:
-                decays.append(None)
-                continue
-            on = day.toordinal() + step
-            decays.append(Decay(dates.get(on) or dates.setdefault(on, date.fromordinal(on)), becomes))
-        return decays
+        today = np.array([day.toordinal() for day, _ in days], dtype=np.intp)
+        return Decays(np.where(steps > 0, today + steps, 0), becomes)
 
     def next_segment(self, values: Sequence[float], known: Known, nearest: int) -> NextSegment | None:
         """What moves a customer up; None where neither orders nor a dearer order do, or their value is not known."""
@@ -200,24 +234,18 @@ class Outlook:
         by_orders = ByOrders(*orders, purchases.order_value) if orders else None
         return NextSegment(by_orders, BySpend(*spend) if spend else None)
 
-    def next_segments(self, values: Values, known: Sequence[Known], nearest: Indices) -> list[NextSegment | None]:
+    def next_segments(self, values: Values, known: KnownColumns, nearest: Indices) -> NextSegments:
         """The same for n customers at once; `values` has shape (n, d), `nearest` (n,)."""
         if self._unsold or not len(values):
-            return [None] * len(values)
+            nothing = np.zeros(len(values), dtype=np.intp)
+            return NextSegments(nothing, nearest, np.full(len(values), np.nan), nothing, nearest)
         purchases = self._purchases_of_many(values, known)
         better = self._better_of_many[nearest] & (purchases.order_value > 0)[:, None]
         dearest = np.fmax(1.0, np.floor(np.fmin(DEAREST * purchases.order_value, MOST_SPEND)))
         most_orders = np.full(len(values), float(MOST_ORDERS))
         orders, by_orders = self._first_of_many(BY_ORDERS, values, purchases, better, most_orders)
         spends, by_spend = self._first_of_many(BY_SPEND, values, purchases, better, dearest)
-        return [
-            NextSegment(ByOrders(order, one, worth) if order else None, BySpend(spend, other) if spend else None)
-            if order or spend
-            else None
-            for order, one, worth, spend, other in zip(
-                orders, by_orders, purchases.order_value.tolist(), spends, by_spend, strict=True
-            )
-        ]
+        return NextSegments(orders, by_orders, purchases.order_value, spends, by_spend)
 
     def _first_purchases(
         self, values: Sequence[float], of: _Purchases, nearest: int, dearest: int
@@ -242,14 +270,13 @@ class Outlook:
 
     def _first_of_many(
         self, purchase: Purchase, values: Values, purchases: _Purchases, better: NDArray[np.bool_], last: Values
-    ) -> tuple[list[int], list[int]]:
+    ) -> tuple[Indices, Indices]:
         motions = [
             purchase[name](purchases) if name in purchase else (column, 0.0, 1.0, 0.0)
             for name, column in zip(self._position, values.T, strict=True)
         ]
         told = ~np.isnan(sum([sum(motion) for motion in motions], np.zeros(len(values))))
-        steps, becomes = self._pathfinder.first_of_many(motions, better & told[:, None], last, np.zeros(len(values)))
-        return steps.tolist(), becomes.tolist()
+        return self._pathfinder.first_of_many(motions, better & told[:, None], last, np.zeros(len(values)))
 
     def _purchases(self, values: Sequence[float], known: Known) -> _Purchases:
         frequency = self._frequency(values, known)
@@ -270,7 +297,7 @@ class Outlook:
             counted=float(counted),
         )
 
-    def _purchases_of_many(self, values: Values, known: Sequence[Known]) -> _Purchases:
+    def _purchases_of_many(self, values: Values, known: KnownColumns) -> _Purchases:
         frequency = self._frequency_of_many(values, known)
         monetary, average, rate, tenure, recency, gap = (
             self._column(name, values, known)
@@ -303,7 +330,7 @@ class Outlook:
             return frequency
         return 1.0 if self._value("mean_gap", values, known) == self._value("tenure", values, known) else math.nan
 
-    def _frequency_of_many(self, values: Values, known: Sequence[Known]) -> Values:
+    def _frequency_of_many(self, values: Values, known: KnownColumns) -> Values:
         frequency = self._column("frequency", values, known)
         if not np.isnan(frequency).any():
             return frequency
@@ -314,11 +341,17 @@ class Outlook:
         position = self._position.get(name)
         return float(known.get(name, math.nan)) if position is None else values[position]
 
-    def _column(self, name: str, values: Values, known: Sequence[Known]) -> Values:
+    def _column(self, name: str, values: Values, known: KnownColumns) -> Values:
         position = self._position.get(name)
         if position is not None:
             return values[:, position]
-        return np.array([one.get(name, math.nan) for one in known], dtype=np.float64)
+        found = known.get(name)
+        return np.full(len(values), np.nan) if found is None else found
+
+
+def columns_of(known: Sequence[Known]) -> KnownColumns:
+    """What an outlook asks for of customers known one by one."""
+    return {name: np.array([one.get(name, math.nan) for one in known], dtype=np.float64) for name in ASKED}
 
 
 def _pathfinder(scorer: Scorer) -> Pathfinder:

@@ -56,13 +56,12 @@ class Discount(_Record):
 
     def highest(self, frequency: float, recency: float) -> int:
         """The highest discount, in per cent, for a customer with `frequency` orders, the last `recency` days ago."""
-        allowed = {
-            "never": False,
-            "second order": frequency == 1,
-            "after silence": recency >= (self.after_days or 0),
-            "any time": True,
-        }
-        return self.most_percent if allowed[self.when] else 0
+        when = self.when  # without a table of the four: this is asked for every customer
+        if when == "never" or (when == "second order" and frequency != 1):
+            return 0
+        if when == "after silence" and not recency >= (self.after_days or 0):  # nor where it is not known
+            return 0
+        return self.most_percent
 
 
 class Playbook(_Record):

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from models.affinity import COUNT, Bought, ProductAdvisor, ProductAffinities, RecommendedProduct
@@ -32,7 +34,8 @@ class Advice:
         uplifts = [one.uplift.uplift if one.uplift else None for one in model.segments]
         self._openings = [f'{_json(book.model_dump())[:-1]},"discount_most_percent":' for book in books]
         self._uplifts = [f',"detectable_uplift":{_json(uplift)}' for uplift in uplifts]
-        self._usual: dict[tuple[int, int, bool], str] = {}  # as encoded, for those offered what the segment buys
+        # Recommendations of those offered what the segment buys, as text and as bytes.
+        self._usual: dict[tuple[int, int, bool], tuple[str, bytes]] = {}
         self._popular_products = [_products(of_segment) for of_segment in offers]
 
     def own_products(self, bought: Mapping[str, Bought], segment: int) -> str | None:
@@ -44,15 +47,40 @@ class Advice:
 
     def of_customer(self, segment: int, customer_id: str, features: Mapping[str, Any], own_products: str | None) -> str:
         """A `Recommendation` as JSON. `own_products` is what `own_products` said, None for the segment's."""
-        most = self._discounts[segment].highest(self._known(features, "frequency"), self._known(features, "recency"))
         kept_out = held_out(customer_id)
+        most = self._highest(segment, features.get("frequency"), features.get("recency"))
         if own_products is not None:
             return self._with(segment, most, kept_out, _products(own_products))
+        return self._usual_of(segment, most, kept_out)[0]
+
+    def of_customers(
+        self, segments: Sequence[int], customer_ids: Sequence[str], features: Mapping[str, NDArray[np.float64]]
+    ) -> list[bytes]:
+        """The same for n customers of whom no products are known; `features` has columns, shape (n,) each."""
+        nothing = [None] * len(segments)
+        frequency, recency = (
+            features[name].tolist() if name in features else nothing for name in ("frequency", "recency")
+        )
+        return [
+            self._usual_of(segment, self._highest(segment, orders, days), held_out(customer_id))[1]
+            for segment, customer_id, orders, days in zip(segments, customer_ids, frequency, recency, strict=True)
+        ]
+
+    def _usual_of(self, segment: int, most: int, kept_out: bool) -> tuple[str, bytes]:
         usual = self._usual.get((segment, most, kept_out))
         if usual is None:
-            usual = self._with(segment, most, kept_out, self._popular_products[segment])
+            text = self._with(segment, most, kept_out, self._popular_products[segment])
+            usual = (text, text.encode())
             self._usual[segment, most, kept_out] = usual
         return usual
+
+    def _highest(self, segment: int, frequency: Any, recency: Any) -> int:
+        """The highest discount. By what is not known, NaN or None, none is given."""
+        if not self._tells_orders:
+            frequency = recency = None
+        return self._discounts[segment].highest(
+            math.nan if frequency is None else frequency, math.nan if recency is None else recency
+        )
 
     def _with(self, segment: int, most: int, kept_out: bool, products: str) -> str:
         said = f'{most},"held_out":{"true" if kept_out else "false"}'
@@ -62,11 +90,6 @@ class Advice:
         """A `SegmentAdvice` as JSON."""
         playbook = self._openings[segment].removesuffix(',"discount_most_percent":')
         return f"{playbook}{self._uplifts[segment]}{self._popular_products[segment]}"
-
-    def _known(self, features: Mapping[str, Any], name: str) -> float:
-        """A feature by which a discount is judged; NaN, to which none is given, where it is not known."""
-        value = features.get(name, math.nan) if self._tells_orders else math.nan
-        return math.nan if value is None else float(value)
 
     def _popular(self, segment: Segment) -> Sequence[RecommendedProduct]:
         if self._advisor is not None:

@@ -1,21 +1,24 @@
 """Answers as JSON, in one go: what depends on the model, a segment or a feature alone was encoded beforehand."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from models.explanation import Explainer, Typical, outside_training
 from models.model import SegmentationModel
-from models.outlook import Decay, NextSegment
+from models.outlook import NextSegment
 from service.advice import Advice
 from service.assigned import Assigned
 
+NOWHERE = (0, 0, 0.0)  # no orders, no segment
 NO_DECAY = '"decays_on":null,"becomes":null,'
+CONTRIBUTION_DECIMALS = 4
+SHARE_DECIMALS = 4
 
 
-class _Phrase(NamedTuple):
+class Phrase(NamedTuple):
     """The JSON of a reason, cut where the customer's value, its contribution and its words go."""
 
     before_value: str
@@ -32,13 +35,13 @@ class AnswerEncoder:
         self._advice = advice
         self._ranges = model.manifest.ranges
         self._bounds = [(name, low, high) for name, (low, high) in self._ranges.items()]
-        self._version = _json(model.version)
-        self._names = [_json({"id": one.id, "name": one.name}) for one in model.segments]
-        self._shares = [f'{name[:-1]},"share":' for name in self._names]
-        self._to_runner_up = model.scorer.arrays.membership.to_runner_up
-        self._contributions = ",".join(f"{_json(name).replace('%', '%%')}:%.4f" for name in model.features)
+        self.names = [_json({"id": one.id, "name": one.name}) for one in model.segments]
+        self.to_runner_up = model.scorer.arrays.membership.to_runner_up
+        self.placed = [[self._place(_json(model.version), one, other) for other in self.names] for one in self.names]
+        self.contributions = ",".join(f"{_json(name).replace('%', '%%')}:%s" for name in model.features)
+        self.phrases = [[_phrase(typical) for typical in of_segment] for of_segment in explainer.typical]
+        self._rounded_contributions = self.contributions.replace("%s", "%.4f")
         self._latest = (datetime.min, "")  # noqa: DTZ901  (no moment that is ever asked for)
-        self._phrases = [[_phrase(typical) for typical in of_segment] for of_segment in explainer.typical]
 
     def encode(self, assigned: Assigned) -> str:
         """The answer that the row stores."""
@@ -47,37 +50,49 @@ class AnswerEncoder:
         # looked for here, and only then told: hardly a customer has one
         get = features.get
         beyond = any([not low <= get(name, low) <= high for name, low, high in self._bounds])  # noqa: C419  (faster)
-        outside = _json([one._asdict() for one in outside_training(features, self._ranges)]) if beyond else "[]"
+        outside = self.outside(features) if beyond else "[]"
+        confidence = repr(row.confidence)
+        rest = round((1.0 - row.confidence) * self.to_runner_up, SHARE_DECIMALS)
+        before, between, after = self.placed[nearest][second]
         return (
-            f'{{"assignment_id":"{row.id}","customer_id":{_text(row.customer_id)},"as_of":"{self._moment(case.as_of)}",'
-            f'"model_version":{self._version},"segment":{self._names[nearest]},"confidence":{row.confidence!r},'
-            f'"runner_up":{self._names[second]},"membership":{self._membership(nearest, second, row.confidence)},'
+            f'{{"assignment_id":"{row.id}","customer_id":{text_of(row.customer_id)},'
+            f'"as_of":"{self._moment(case.as_of)}",{before}{confidence}{between}{confidence}{after}{rest!r}}}],'
             f'"reasons":[{self._reasons(case.values, nearest, contributions, strongest)}],'
-            f'"contributions":{{{self._contributions % tuple(contributions)}}},"margin":{_margin(contributions):.4f},'
-            f"{self._decay(decay) if decay else NO_DECAY}"
+            f'"contributions":{{{self._rounded_contributions % tuple(contributions)}}},'
+            f'"margin":{_margin(contributions):.4f},'
+            f"{self.decay(*decay) if decay else NO_DECAY}"
             f'"next_segment":{self._following(following) if following else "null"},"outside_training":{outside},'
             f'"recommendation":{self._advice.of_customer(nearest, row.customer_id, features, row.products)},'
             f'"features":{row.features},"ignored":{_json(case.ignored) if case.ignored else "{}"}}}'
         )
 
-    def _membership(self, nearest: int, second: int, confidence: float) -> str:
-        rest = round((1.0 - confidence) * self._to_runner_up, 4)
-        return f"[{self._shares[nearest]}{confidence!r}}},{self._shares[second]}{rest!r}}}]"
+    def outside(self, features: Mapping[str, Any]) -> str:
+        """The values that no training customer had."""
+        return _json([one._asdict() for one in outside_training(features, self._ranges)])
 
-    def _decay(self, decay: Decay) -> str:
-        return f'"decays_on":"{decay.on}","becomes":{self._names[decay.becomes]},'
+    def _place(self, version: str, here: str, other: str) -> tuple[str, str, str]:
+        """What is said of a segment and a runner-up, cut where the confidence goes, where it goes again, and where the
+        runner-up's share goes."""
+        return (
+            f'"model_version":{version},"segment":{here},"confidence":',
+            f',"runner_up":{other},"membership":[{here[:-1]},"share":',
+            f'}},{other[:-1]},"share":',
+        )
+
+    def decay(self, on: date, becomes: int) -> str:
+        """Where the customer goes by buying nothing, and when."""
+        return f'"decays_on":"{on}","becomes":{self.names[becomes]},'
+
+    def following(self, orders: int, by_orders: int, order_value: float, spend: int, by_spend: int) -> str:
+        """What moves the customer up; 0 orders, or nothing to spend, where that way does not."""
+        names = self.names
+        way = f'{{"orders":{orders},"order_value":{order_value!r},"segment":{names[by_orders]}}}' if orders else "null"
+        other = f'{{"spend":{spend},"segment":{names[by_spend]}}}' if spend else "null"
+        return f'{{"by_orders":{way},"by_spend":{other}}}'
 
     def _following(self, following: NextSegment) -> str:
         orders, spend = following
-        by_orders = by_spend = "null"
-        if orders is not None:
-            by_orders = (
-                f'{{"orders":{orders.orders},"order_value":{orders.order_value!r},'
-                f'"segment":{self._names[orders.becomes]}}}'
-            )
-        if spend is not None:
-            by_spend = f'{{"spend":{spend.spend},"segment":{self._names[spend.becomes]}}}'
-        return f'{{"by_orders":{by_orders},"by_spend":{by_spend}}}'
+        return self.following(*(orders or NOWHERE), *(spend or NOWHERE[:2]))
 
     def _moment(self, moment: datetime) -> str:
         """A batch has one moment for all its customers; it is written once."""
@@ -90,7 +105,7 @@ class AnswerEncoder:
     def _reasons(
         self, values: Sequence[float], nearest: int, contributions: Sequence[float], strongest: Sequence[int]
     ) -> str:
-        typical, phrases = self._explainer.typical[nearest], self._phrases[nearest]
+        typical, phrases = self._explainer.typical[nearest], self.phrases[nearest]
         said = []
         for index in strongest:
             before_value, before_contribution, before_words, after_words = phrases[index]
@@ -98,7 +113,7 @@ class AnswerEncoder:
             words = known.measure(value)
             said.append(
                 f"{before_value}{value!r}{before_contribution}{contributions[index]:.4f}"
-                f"{before_words}{_inside(words) if known.in_words else words}{after_words}"
+                f"{before_words}{inside(words) if known.in_words else words}{after_words}"
             )
         return ",".join(said)
 
@@ -112,9 +127,9 @@ def _margin(contributions: Sequence[float]) -> float:
     return max(sum(contributions), 0.0)  # on a border, rounding could make it less than nothing
 
 
-def _phrase(typical: Typical) -> _Phrase:
+def _phrase(typical: Typical) -> Phrase:
     medians = f',"segment_median":{typical.segment_median!r},"base_median":{typical.base_median!r},"contribution":'
-    return _Phrase(
+    return Phrase(
         f'{{"feature":{_json(typical.feature)},"value":',
         medians,
         f',"says":{_json(typical.said_before)[:-1]}',
@@ -122,11 +137,13 @@ def _phrase(typical: Typical) -> _Phrase:
     )
 
 
-def _text(value: str) -> str:
+def text_of(value: str) -> str:
+    """A text as JSON."""
     return f'"{value}"' if value.isalnum() else _json(value)  # as nearly all ids are: nothing to escape
 
 
-def _inside(words: str) -> str:
+def inside(words: str) -> str:
+    """Words as they stand inside a JSON text."""
     return _json(words)[1:-1]  # a word of a table's column may have quotes
 
 

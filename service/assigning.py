@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from models.category import expand
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute_one
 from models.line import Line
-from models.outlook import Decay, NextSegment
+from models.outlook import Decay, NextSegment, columns_of
 from models.scorer import Placement, Values
 from models.summary import fold
 from service.assigned import Assigned, Case
@@ -87,7 +87,7 @@ def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, no
         placed.second.tolist(),
         placed.confidence.tolist(),
         placed.contributions.tolist(),
-        served.explainer.strongest_of_many(placed.contributions),
+        _listed(*served.explainer.strongest_of_many(placed.contributions)),
         *_outlooks(cases, values, placed.nearest, served),
         strict=True,
     )
@@ -177,6 +177,11 @@ def _assigned(case: Case, row: Assignment, placed: Placement, served: ServedMode
     return Assigned(case, row, placed.nearest, placed.second, placed.contributions, strongest, decay, following)
 
 
+def _listed(order: NDArray[np.intp], speaking: NDArray[np.bool_]) -> list[list[int]]:
+    counts = speaking.sum(axis=1).tolist()
+    return [row[:count] for row, count in zip(order.tolist(), counts, strict=True)]
+
+
 def _outlook(case: Case, nearest: int, served: ServedModel) -> tuple[Decay | None, NextSegment | None]:
     if served.outlook is None:
         return None, None
@@ -193,10 +198,10 @@ def _outlooks(
     if served.outlook is None:
         nothing = [None] * len(cases)
         return nothing, nothing
-    known = [case.features for case in cases]
+    known = columns_of([case.features for case in cases])
     return (
-        served.outlook.decays(values, known, [case.as_of for case in cases], nearest),
-        served.outlook.next_segments(values, known, nearest),
+        served.outlook.decays(values, known, [case.as_of for case in cases], nearest).listed(),
+        served.outlook.next_segments(values, known, nearest).listed(),
     )
 
 

@@ -14,9 +14,9 @@ from service.assigning import assign_many, case_of, remembered
 from service.decided import Decided, DecidedColumns, DecidedItems, Remembered
 from service.errors import InvalidRequest, KeyReused
 from service.forms.answers import Answers
-from service.forms.form import Form
+from service.forms.checked_columns import CheckedColumns, checked
 from service.forms.reader import Chunk, Item
-from service.forms.sent_columns import CheckedColumns, Described, SentColumns
+from service.forms.sent_columns import SentColumns
 from service.keyed_batches import KeyedBatch
 from service.served_model import ServedModel
 from service.state import Service
@@ -95,8 +95,8 @@ class Batch:
         """Each item's segment, not stored yet, or what is wrong with the item."""
         if not isinstance(chunk, SentColumns):
             return self._items(start, [self._case(item) for item in chunk])
-        customers = chunk.checked(self.served, self.now)
-        if self.answers.form is Form.ARROW and not (self.keyed and self.keyed.again):
+        customers = checked(chunk, self.served, self.now)
+        if self.answers.by_columns and not (self.keyed and self.keyed.again):
             return self._columns(start, customers)
         return self._items(start, customers.cases())
 
@@ -153,16 +153,8 @@ class Batch:
         placed = served.model.scorer.place_many(customers.values)
         confidence = [round(one, 4) for one in placed.confidence.tolist()]
         ids = None if self.dry_run else self.keyed.ids(start, count) if self.keyed else self._new_ids(count)
-        known = Described(customers)
-        decays = (
-            served.outlook.decays(customers.values, known, customers.moments, placed.nearest)
-            if served.outlook
-            else [None] * count
-        )
-        rows = customers.rows(ids, known, placed, confidence, served, self.now) if ids else []
-        return DecidedColumns(
-            served, customers, placed.nearest, placed.second, confidence, decays, ids, rows, dict(customers.wrong)
-        )
+        rows = customers.rows(ids, placed, confidence, served, self.now) if ids else []
+        return DecidedColumns(served, customers, placed, confidence, ids, rows, dict(customers.wrong))
 
     def _new_ids(self, count: int) -> list[str]:
         return self.service.ids.many(count, int(self.now.timestamp() * 1000))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from service.forms.form import Form
 from service.forms.json_answers import JsonAnswers, NdjsonAnswers
 from service.forms.json_body import read_json
 from service.forms.ndjson import NdjsonReader
-from service.forms.reader import Chunk, Reader, in_chunks
+from service.forms.reader import Chunk, Reader, parts_of
 from service.intake import Intake
 from service.served_model import ServedModel
 from service.state import Service
@@ -42,8 +42,8 @@ def _arrow_reader(served: ServedModel, size: int, most: int) -> Reader:
 
 
 ANSWERS: dict[Form, Callable[[ServedModel], Answers]] = {
-    Form.JSON: lambda served: JsonAnswers(),
-    Form.NDJSON: lambda served: NdjsonAnswers(),
+    Form.JSON: JsonAnswers,
+    Form.NDJSON: NdjsonAnswers,
     Form.CSV: lambda served: CsvAnswers(),
     Form.ARROW: _arrow_answers,
 }
@@ -101,7 +101,7 @@ class BatchResponse(Response):
             pieces = []
             while piece := await intake.take():
                 pieces.append(piece)
-            for items in in_chunks(await asyncio.to_thread(read_json, b"".join(pieces), served), size):
+            for items in parts_of(await asyncio.to_thread(read_json, b"".join(pieces), served), size):
                 yield items
             return
         reader = READERS[self._order.sent](served, size, self._service.settings.max_body_bytes)
@@ -121,7 +121,7 @@ class BatchResponse(Response):
         size = part_size(self._service)
 
         async def chunks() -> AsyncIterator[Chunk]:
-            for chunk in in_chunks(items, size):
+            for chunk in parts_of(items, size):
                 yield chunk
 
         parts = [part async for part in batch.encoded(chunks())]
@@ -132,8 +132,13 @@ class BatchResponse(Response):
         if not assigned:
             _raise_if_unavailable(parts)
         opening = b'{"assigned":%d,"failed":%d,"results":[' % (assigned, failed)
-        whole = b"".join([opening, b",".join([part.body for part in parts]), b"]}"])
-        await Response(whole, media_type=batch.answers.media_type)(scope, receive, send)
+        bodies = [opening, *_with_commas([part.body for part in parts]), b"]}"]
+        length = str(sum(map(len, bodies))).encode()
+        headers = [(b"content-type", batch.answers.media_type.encode()), (b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for body in bodies:  # as they are: put together they would be copied, and are of tens of megabytes
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, parts: AsyncIterator[Encoded], answers: Answers, intake: Intake, send: Send) -> None:
         first = await anext(parts, None)
@@ -153,6 +158,10 @@ class BatchResponse(Response):
                 return
             body, part = b"", await anext(parts, None)
         await send({"type": "http.response.body", "body": body + answers.closing(assigned, failed), "more_body": False})
+
+
+def _with_commas(bodies: Sequence[bytes]) -> list[bytes]:
+    return [piece for body in bodies for piece in (b",", body)][1:]
 
 
 async def _taken(send: Send, body: bytes) -> bool:

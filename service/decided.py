@@ -1,11 +1,12 @@
 """Some items of a batch whose segments are decided: what is to be stored of them, and what to answer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
-from models.outlook import Decay
+from models.outlook import Decays, NextSegments
+from models.scorer import Placements
 from service.assigned import Assigned
-from service.forms.sent_columns import CheckedColumns
+from service.forms.checked_columns import CheckedColumns
 from service.served_model import ServedModel
 from service.store.assignment import Assignment
 
@@ -62,14 +63,12 @@ class DecidedItems(NamedTuple):
 
 class DecidedColumns(NamedTuple):
     """The same column by column, each of n values. Those in `wrong`, by their place, are not assigned, and what the
-    columns say of them means nothing. `nearest` and `second` index the model's segments."""
+    columns say of them means nothing. `ids` is None in a dry run."""
 
     served: ServedModel
     customers: CheckedColumns
-    nearest: Any
-    second: Any
+    placed: Placements
     confidence: Sequence[float]
-    decays: Sequence[Decay | None]
     ids: Sequence[str] | None
     rows: Sequence[Assignment]
     wrong: Mapping[int, Exception]
@@ -81,6 +80,20 @@ class DecidedColumns(NamedTuple):
     @property
     def size(self) -> int:
         return len(self.customers)
+
+    def decays(self) -> Decays | None:
+        """Where the customers go by buying nothing; None where the model cannot tell."""
+        outlook, customers = self.served.outlook, self.customers
+        if outlook is None:
+            return None
+        return outlook.decays(customers.values, customers.known, customers.moments, self.placed.nearest)
+
+    def next_segments(self) -> NextSegments | None:
+        """Where they go by buying more; None where the model cannot tell."""
+        outlook, customers = self.served.outlook, self.customers
+        if outlook is None:
+            return None
+        return outlook.next_segments(customers.values, customers.known, self.placed.nearest)
 
     def but(self, errors: Mapping[int, Exception]) -> Self:
         places = [index for index in range(len(self.customers)) if index not in self.wrong]

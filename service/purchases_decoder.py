@@ -1,6 +1,5 @@
 """The quick way to decode the usual request with transactions; what is unusual in it is left to the documented way."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -9,12 +8,9 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from models.line import Line
-from service.request import LARGEST_LINE, LONGEST_TEXT, utc
+from service.request import LARGEST_LINE, LONGEST_TEXT, plain_moment
 
 MOST_MOMENTS = 16_384  # whose seconds are remembered: the lines of an invoice have one, and shops send days often
-_PLAIN = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?"
-)
 
 _Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
 _Amount = Annotated[float, msgspec.Meta(ge=-LARGEST_LINE, le=LARGEST_LINE)]
@@ -46,7 +42,7 @@ class PurchasesDecoder:
             sent = self._decoder.decode(body)
             if not 1 <= len(sent.transactions) <= self._most:
                 return None
-            as_of = _moment(sent.as_of) if sent.as_of is not None else None
+            as_of = plain_moment(sent.as_of) if sent.as_of is not None else None
             return PurchasesRequest(sent.customer_id, as_of, _lines(sent.transactions))
         except (msgspec.MsgspecError, ValueError):
             return None
@@ -91,11 +87,4 @@ def _lines(transactions: Sequence[_Transaction]) -> list[Line]:
 
 @lru_cache(MOST_MOMENTS)
 def _seconds(text: str) -> float:
-    return _moment(text).timestamp()
-
-
-def _moment(text: str) -> datetime:
-    """Raises ValueError for a time that is not of the plainest form, or of a year that none can be of."""
-    if not _PLAIN.fullmatch(text):
-        raise ValueError("is not of the plainest form")
-    return utc(datetime.fromisoformat(text))
+    return plain_moment(text).timestamp()

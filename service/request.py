@@ -28,6 +28,9 @@ from service.errors import Fault, InvalidRequest
 LONGEST_TEXT = 200
 LARGEST_LINE = 1e9
 YEARS = (1900, 2200)
+_PLAIN = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
 _BARE_NUMBER = re.compile(r"\s*[+-]?[0-9._]*\s*")
 
 
@@ -43,6 +46,13 @@ def _moment(value: object) -> object:
     if not isinstance(value, (str, datetime)) or (isinstance(value, str) and _BARE_NUMBER.fullmatch(value)):
         raise ValueError("must be a time such as 2011-12-09T12:50:00Z, in quotes")
     return value
+
+
+def plain_moment(text: str) -> datetime:
+    """A time in UTC. Raises ValueError for one that is not of the plainest form, or of a year that none can be of."""
+    if not _PLAIN.fullmatch(text):
+        raise ValueError("is not of the plainest form")
+    return utc(datetime.fromisoformat(text))
 
 
 Moment = Annotated[datetime, AfterValidator(utc)]

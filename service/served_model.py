@@ -14,8 +14,10 @@ from models.outlook import Outlook
 from models.playbook import Playbooks
 from service.advice import Advice
 from service.answer_encoder import AnswerEncoder
+from service.customers_decoder import CustomersDecoder
 from service.errors import Fault, InvalidRequest
 from service.faults import faults_of
+from service.forms.sent_columns import SentColumns
 from service.purchases_decoder import PurchasesDecoder, PurchasesRequest
 from service.request import SegmentRequest, request_type
 
@@ -37,6 +39,7 @@ class ServedModel:
         self._many: TypeAdapter[list[SegmentRequest]] = TypeAdapter(list[self.request_type])  # type: ignore[name-defined]
         by_purchases = model.manifest.source == "transactions"
         self._purchases = PurchasesDecoder(limits.transactions) if by_purchases else None
+        self._customers = CustomersDecoder(model) if by_purchases else None
         self.advice = Advice(model, playbooks or model.playbooks)
         self.encoder = AnswerEncoder(model, self.explainer, self.advice)
         # By the index of the segment: what is offered to customers of whom only features are known.
@@ -53,18 +56,26 @@ class ServedModel:
         except ValidationError as error:
             raise InvalidRequest(faults_of(error.errors(include_url=False))) from error
 
-    def decode_batch(self, body: bytes) -> list[SegmentRequest | InvalidRequest]:
+    def decode_batch(self, body: bytes) -> SentColumns | list[SegmentRequest | InvalidRequest]:
         """The items of a JSON list, in order; each bad one by itself as what is wrong with it.
 
         Raises InvalidRequest where the body is not a list, or longer than a batch may be.
         """
-        try:
-            items: list[SegmentRequest | InvalidRequest] = list(self._many.validate_json(body))
-        except ValidationError as error:
-            items = self._item_by_item(body, error)
+        sent = self._customers.decode(body) if self._customers else None
+        items: SentColumns | list[SegmentRequest | InvalidRequest] = self._items(body) if sent is None else sent
         if len(items) > self.limits.batch:
             raise InvalidRequest([_too_many(len(items), self.limits.batch)])
         return items
+
+    def decode_lines(self, lines: Sequence[bytes]) -> SentColumns | None:
+        """Requests, one a line, where all of them are of the usual form with features; else None."""
+        return self._customers.decode_lines(lines) if self._customers else None
+
+    def _items(self, body: bytes) -> list[SegmentRequest | InvalidRequest]:
+        try:
+            return list(self._many.validate_json(body))
+        except ValidationError as error:
+            return self._item_by_item(body, error)
 
     def index_of(self, segment_id: int) -> int:
         """Where the segment with this id stands among the model's. Raises UnknownSegment."""

@@ -3,14 +3,14 @@
 from typing import Protocol
 
 from service.decided import Decided
-from service.forms.form import Form
 
 
 class Answers(Protocol):
-    """Writes one body: `opening`, then parts with `between` between them, then `closing`."""
+    """Writes one body: `opening`, then parts with `between` between them, then `closing`. `by_columns` tells that
+    a part may be decided column by column."""
 
-    form: Form
     media_type: str
+    by_columns: bool
     opening: bytes
     between: bytes
 

@@ -34,8 +34,8 @@ Known = NDArray[np.bool_] | None
 class ArrowAnswers:
     """A `FlatAnswer` a row; columns that were decided as such become columns without a row being made of them."""
 
-    form = Form.ARROW
     media_type = Form.ARROW.value
+    by_columns = True
     between = b""
 
     def __init__(self, served: ServedModel) -> None:
@@ -71,10 +71,10 @@ class ArrowAnswers:
         if decided.wrong:
             known = np.ones(count, dtype=np.bool_)
             known[list(decided.wrong)] = False
-        decays = decided.decays
-        decaying = np.array([one is not None for one in decays], dtype=np.bool_)
-        decaying = decaying if known is None else decaying & known
-        becomes = np.array([one.becomes if one else 0 for one in decays], dtype=np.intp)
+        placed, decays = decided.placed, decided.decays()
+        on = np.zeros(count, dtype=np.intp) if decays is None else decays.on
+        becomes = placed.nearest if decays is None else decays.becomes
+        decaying = on > 0 if known is None else (on > 0) & known
         version = decided.served.model.version.encode()
         return [
             _numbers("index", np.arange(start, start + count), None),
@@ -82,14 +82,14 @@ class ArrowAnswers:
             _texts(decided.ids, known) if decided.ids else _few({}, count),
             _numbers("as_of", _microseconds(customers.moments), known),
             _chosen([version], np.zeros(count, dtype=np.intp), known),
-            _numbers("segment_id", self._ids[decided.nearest], known),
-            _chosen(self._names, decided.nearest, known),
+            _numbers("segment_id", self._ids[placed.nearest], known),
+            _chosen(self._names, placed.nearest, known),
             _numbers("confidence", decided.confidence, known),
-            _numbers("runner_up_id", self._ids[decided.second], known),
-            _chosen(self._names, decided.second, known),
-            _numbers("decays_on", [one.on.toordinal() - FIRST_DAY if one else 0 for one in decays], decaying),
+            _numbers("runner_up_id", self._ids[placed.second], known),
+            _chosen(self._names, placed.second, known),
+            _numbers("decays_on", np.where(decaying, on - FIRST_DAY, 0), decaying),
             _numbers("becomes_id", self._ids[becomes], decaying),
-            _chosen(self._products, decided.nearest, known),
+            _chosen(self._products, placed.nearest, known),
             _few({row: problem_text(error) for row, error in decided.wrong.items()}, count),
         ]
 

@@ -12,13 +12,13 @@ from service.forms.form import Form
 class CsvAnswers:
     """A header, then a `FlatAnswer` a row."""
 
-    form = Form.CSV
     media_type = f"{Form.CSV.value}; charset=utf-8"
+    by_columns = False
     opening = (",".join(COLUMNS) + "\r\n").encode()
     between = b""
 
     def part(self, start: int, decided: Decided) -> bytes:
-        assert isinstance(decided, DecidedItems)  # noqa: S101 (only Arrow is answered by columns)
+        assert isinstance(decided, DecidedItems)  # noqa: S101 (it is not answered by columns)
         text = io.StringIO()
         rows = csv.writer(text)
         for index, one in enumerate(decided.items, start):

@@ -2,44 +2,65 @@
 
 from service.assigned import Assigned
 from service.assigning import answer_json
-from service.decided import Decided, DecidedItems, Remembered
+from service.column_encoder import PIECES, ColumnEncoder
+from service.decided import Decided, DecidedColumns, DecidedItems, Remembered
 from service.forms.form import Form
 from service.problem import item_problem
 from service.served_model import ServedModel
 
 
-class JsonAnswers:
-    """A `BatchAnswer` whose counts come last: they are known when everything else was sent."""
+class _ItemAnswers:
+    """`BatchItem`s with `comma` between them and `end` after each."""
 
-    form = Form.JSON
-    media_type = Form.JSON.value
-    opening = b'{"results":['
-    between = b","
+    comma = end = ""
+
+    def __init__(self, served: ServedModel) -> None:
+        self._columns = ColumnEncoder(served)
 
     def part(self, start: int, decided: Decided) -> bytes:
-        return ",".join(_items(start, decided)).encode()
+        if isinstance(decided, DecidedColumns):
+            return b"".join(self._pieces(start, decided))
+        assert isinstance(decided, DecidedItems)  # noqa: S101 (there are these two)
+        items = [f"{_item(index, one, decided.served)}{self.end}" for index, one in enumerate(decided.items, start)]
+        return self.comma.join(items).encode()
+
+    def _pieces(self, start: int, decided: DecidedColumns) -> list[bytes]:
+        commas = ["", *[self.comma] * (decided.size - 1)]
+        openings = [f'{comma}{{"index":{index},"answer":' for index, comma in enumerate(commas, start)]
+        pieces = self._columns.encode(decided, openings, f"}}{self.end}")
+        for row, error in decided.wrong.items():
+            place = PIECES * row
+            pieces[place : place + PIECES] = [
+                f"{commas[row]}{_problem(start + row, error)}{self.end}".encode(),
+                b"",
+                b"",
+            ]
+        return pieces
+
+
+class JsonAnswers(_ItemAnswers):
+    """A `BatchAnswer` whose counts come last: they are known when everything else was sent."""
+
+    media_type = Form.JSON.value
+    by_columns = True
+    opening = b'{"results":['
+    between = b","
+    comma = ","
 
     def closing(self, assigned: int, failed: int) -> bytes:
         return b'],"assigned":%d,"failed":%d}' % (assigned, failed)
 
 
-class NdjsonAnswers:
+class NdjsonAnswers(_ItemAnswers):
     """A `BatchItem` a line."""
 
-    form = Form.NDJSON
     media_type = Form.NDJSON.value
+    by_columns = True
     opening = between = b""
-
-    def part(self, start: int, decided: Decided) -> bytes:
-        return "".join([f"{item}\n" for item in _items(start, decided)]).encode()
+    end = "\n"
 
     def closing(self, assigned: int, failed: int) -> bytes:
         return b""
-
-
-def _items(start: int, decided: Decided) -> list[str]:
-    assert isinstance(decided, DecidedItems)  # noqa: S101 (only Arrow is answered by columns)
-    return [_item(index, one, decided.served) for index, one in enumerate(decided.items, start)]
 
 
 def _item(index: int, one: Assigned | Remembered | Exception, served: ServedModel) -> str:
@@ -47,5 +68,9 @@ def _item(index: int, one: Assigned | Remembered | Exception, served: ServedMode
         return f'{{"index":{index},"answer":{answer_json(one, served)}}}'
     if isinstance(one, Remembered):
         return f'{{"index":{index},"answer":{answer_json(*one)}}}'
-    problem = item_problem(one).model_dump_json(exclude_none=True)
+    return _problem(index, one)
+
+
+def _problem(index: int, error: Exception) -> str:
+    problem = item_problem(error).model_dump_json(exclude_none=True)
     return f'{{"index":{index},"problem":{problem}}}'

@@ -9,7 +9,7 @@ from service.errors import Fault, InvalidRequest
 from service.faults import faults_of
 from service.forms.customer_rows import CustomerRows, Row
 from service.forms.layout import AS_OF, Layout
-from service.forms.reader import Item
+from service.forms.reader import Chunk, Item
 from service.served_model import ServedModel
 
 
@@ -25,10 +25,10 @@ class SentTable(BaseModel):
     rows: list[list[Any]] = Field(description="The values in the order of the columns; null where not known.")
 
 
-def read_json(body: bytes, served: ServedModel) -> list[Item]:
+def read_json(body: bytes, served: ServedModel) -> Chunk:
     """The customers in a body, in order. Raises InvalidRequest where it is neither, or has more than a batch may."""
     if body.lstrip()[:1] != b"{":
-        return list(served.decode_batch(body))
+        return served.decode_batch(body)
     table = _table(body)
     layout = Layout(table.columns, served)
     rows = CustomerRows(layout, served)

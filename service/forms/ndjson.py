@@ -26,8 +26,11 @@ class NdjsonReader:
         return self._chunks(self._lines.end())
 
     def _chunks(self, lines: Iterable[SentLine]) -> Iterator[Chunk]:
-        items = (self._item(line) for line in lines if line.content is None or line.content.strip())
-        return in_chunks(items, self._size)
+        said = (line for line in lines if line.content is None or line.content.strip())
+        for chunk in in_chunks(said, self._size):
+            contents = [line.content for line in chunk if line.content is not None]
+            sent = self._served.decode_lines(contents) if len(contents) == len(chunk) else None
+            yield [self._item(line) for line in chunk] if sent is None else sent
 
     def _item(self, line: SentLine) -> Item:
         if line.content is None:

@@ -25,6 +25,12 @@ class Reader(Protocol):
         """The customers that are whole now that nothing follows."""
 
 
+def parts_of(chunk: Chunk, size: int) -> Iterator[Chunk]:
+    """A chunk in chunks of at most `size`."""
+    for start in range(0, len(chunk), size):
+        yield chunk[start : start + size]
+
+
 def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """The items in lists of at most `size`."""
     left = iter(items)

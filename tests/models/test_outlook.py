@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from models.axis import Axis
 from models.features import FEATURES, NAMES, compute
 from models.line import Line
-from models.outlook import FAR, MOST_ORDERS, ByOrders, BySpend, Decay, NextSegment, Outlook
+from models.outlook import FAR, MOST_ORDERS, ByOrders, BySpend, Decay, NextSegment, Outlook, columns_of
 from models.scorer import Membership, Scorer, ScorerArrays
 from models.summary import Summaries, fold
 from tests.shop import DAY, LINES, bought, day
@@ -198,10 +198,10 @@ def test_one_by_one_and_many_at_once_are_the_same(customers: list[Case], unknown
     outlook = Outlook(scorer, ranks)
     values, nearest = np.array([case.values for case in same]), np.array([case.nearest for case in same])
     rows = list(zip(same, known, strict=True))
-    assert outlook.decays(values, known, [case.as_of for case in same], nearest) == [
+    assert outlook.decays(values, columns_of(known), [case.as_of for case in same], nearest).listed() == [
         outlook.decay(case.values, one, case.as_of, case.nearest) for case, one in rows
     ]
-    assert outlook.next_segments(values, known, nearest) == [
+    assert outlook.next_segments(values, columns_of(known), nearest).listed() == [
         outlook.next_segment(case.values, one, case.nearest) for case, one in rows
     ]
 
@@ -232,7 +232,9 @@ def test_orders_and_spend_may_lead_to_different_segments() -> None:
 def test_the_best_segment_has_no_next() -> None:
     outlook = Outlook(NEAR_AND_FAR, (1, 2))
     assert outlook.next_segment([5.0], {"average_order_value": 30.0}, 0) is None
-    assert outlook.next_segments(np.array([[5.0]]), [{"average_order_value": 30.0}], np.array([0])) == [None]
+    assert outlook.next_segments(
+        np.array([[5.0]]), columns_of([{"average_order_value": 30.0}]), np.array([0])
+    ).listed() == [None]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ def test_the_best_segment_has_no_next() -> None:
 def test_without_an_order_value_there_is_no_next(known: dict[str, float]) -> None:
     outlook = Outlook(NEAR_AND_FAR, (1, 2))
     assert outlook.next_segment([200.0], known, 1) is None
-    assert outlook.next_segments(np.array([[200.0]]), [known], np.array([1])) == [None]
+    assert outlook.next_segments(np.array([[200.0]]), columns_of([known]), np.array([1])).listed() == [None]
 
 
 def test_net_spending_by_orders_stands_in_for_the_order_value() -> None:
@@ -256,8 +258,8 @@ def test_what_has_no_meaning_in_time_or_in_orders_has_no_outlook() -> None:
     known = {"recency": 3.0, "frequency": 2.0, "average_order_value": 30.0}
     assert outlook.decay([20.0, 100.0], known, MIDNIGHT, 0) is None
     assert outlook.next_segment([20.0, 100.0], known, 0) is None
-    assert outlook.decays(np.array([[20.0, 100.0]]), [known], [MIDNIGHT], np.array([0])) == [None]
-    assert outlook.next_segments(np.array([[20.0, 100.0]]), [known], np.array([0])) == [None]
+    assert outlook.decays(np.array([[20.0, 100.0]]), columns_of([known]), [MIDNIGHT], np.array([0])).listed() == [None]
+    assert outlook.next_segments(np.array([[20.0, 100.0]]), columns_of([known]), np.array([0])).listed() == [None]
 
 
 def test_a_tenure_that_is_not_told_is_the_gaps_between_the_orders_and_the_wait_since_the_last() -> None:
@@ -267,7 +269,7 @@ def test_a_tenure_that_is_not_told_is_the_gaps_between_the_orders_and_the_wait_s
     told = outlook.next_segment(values, {**known, "tenure": 250.0}, 0)
     assert told is not None
     assert outlook.next_segment(values, known, 0) == told
-    assert outlook.next_segments(np.array([values]), [known], np.array([0])) == [told]
+    assert outlook.next_segments(np.array([values]), columns_of([known]), np.array([0])).listed() == [told]
 
 
 @pytest.mark.parametrize(

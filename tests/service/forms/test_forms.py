@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 
 from models.features import FEATURE
 from models.model import SegmentationModel
+from service.assigned import Case
+from service.assigning import case_of
 from service.errors import BodyTooLarge, InvalidRequest
 from service.forms.arrow_stream import ArrowReader
+from service.forms.checked_columns import checked
 from service.forms.csv_table import CsvReader
 from service.forms.form import MOST_LINE_BYTES, Form
 from service.forms.ndjson import NdjsonReader
-from service.forms.reader import Chunk, Reader
+from service.forms.reader import Chunk, Item, Reader
 from service.forms.sent_columns import SentColumns
 from service.served_model import Limits, ServedModel
 from service.store.database import open_engine
@@ -39,7 +42,7 @@ from tests.service.forms.sent import (
     rows_of,
 )
 from tests.service.requests import AS_OF, FEATURES, by_features, by_transactions, line
-from tests.service.serving import TestClient
+from tests.service.serving import NOW, TestClient
 
 STREAMS = [Form.NDJSON, Form.CSV, Form.ARROW]
 
@@ -142,15 +145,28 @@ def readers(served: ServedModel) -> Mapping[Form, Reader]:
     }
 
 
-def items_in(chunks: Sequence[Chunk]) -> list[str]:
-    found: list[Any] = []
+def cases_in(chunks: Sequence[Chunk], served: ServedModel) -> list[object]:
+    """What is to be assigned, or what is wrong with it, however their chunk holds the customers."""
+    found: list[object] = []
     for chunk in chunks:
         if isinstance(chunk, SentColumns):
-            columns = [chunk.sent_ids, chunk.sent_as_of, *(one.tolist() for one in chunk.features.values())]
-            found += zip(*columns, strict=True)
+            found += [told(case) for case in checked(chunk, served, NOW).cases()]
         else:
-            found += chunk
-    return [str(one) for one in found]
+            found += [told(case_or_error(item, served)) for item in chunk]
+    return found
+
+
+def case_or_error(item: Item, served: ServedModel) -> Case | Exception:
+    if isinstance(item, Exception):
+        return item
+    try:
+        return case_of(item, served, NOW)
+    except InvalidRequest as error:
+        return error
+
+
+def told(case: Case | Exception) -> object:
+    return (case.customer_id, case.as_of, dict(case.features)) if isinstance(case, Case) else str(case)
 
 
 @given(data=st.data())
@@ -168,14 +184,14 @@ def test_where_the_bytes_are_cut_does_not_matter(
     encode = {Form.NDJSON: as_ndjson, Form.CSV: as_csv, Form.ARROW: as_arrow}[form]
     body = encode(items)
     whole = readers(served)[form]
-    expected = items_in([*whole.feed(body), *whole.end()])
+    expected = cases_in([*whole.feed(body), *whole.end()], served)
     assert len(expected) == len(items)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=30)))
     reader = readers(served)[form]
     chunks: list[Chunk] = []
     for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True):
         chunks += reader.feed(body[start:end])
-    assert items_in([*chunks, *reader.end()]) == expected
+    assert cases_in([*chunks, *reader.end()], served) == expected
 
 
 # What is wrong -------------------------------------------------------------------------------------
@@ -302,7 +318,7 @@ def test_damaged_arrow_is_answered_and_never_read_beyond_its_buffers(served: Ser
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     reader = ArrowReader(served, 4, 1_000_000)
     with suppress(InvalidRequest, BodyTooLarge):  # and nothing else
-        items_in([*reader.feed(bytes(body)), *reader.end()])
+        cases_in([*reader.feed(bytes(body)), *reader.end()], served)
 
 
 @pytest.mark.parametrize("codec", ["zstd", "lz4"])

@@ -1,0 +1,82 @@
+"""The quick way to decode many usual requests with features, to columns; what is unusual is left to the documented
+way."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from models.model import SegmentationModel
+from service.forms.sent_columns import SentColumns
+from service.request import plain_moment
+
+MOST_MOMENTS = 16_384
+
+
+class CustomersDecoder:
+    """Decodes lists, or lines, of which every request is of the usual form, in a tenth of the time."""
+
+    def __init__(self, model: SegmentationModel) -> None:
+        """`model` is of transactions: its features are numbers."""
+        deciding = set(model.features)
+        self._deciding = deciding
+        self._names = [*model.features, *(name for name in model.described_by if name not in deciding)]
+        fields: list[Any] = [(name, float) if name in deciding else (name, float, math.nan) for name in self._names]
+        features = msgspec.defstruct("Features", fields, forbid_unknown_fields=True, gc=False)
+        # Features by the names of Python's fields: a name that is none has no quick way.
+        customer = msgspec.defstruct(
+            "Customer",
+            [
+                ("customer_id", str | int),
+                ("features", features),
+                ("as_of", str | None, None),
+                ("transactions", None, None),
+            ],
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self._list = msgspec.json.Decoder(list[customer])  # type: ignore[valid-type]
+        self._lines = msgspec.json.Decoder(customer)
+
+    def decode(self, body: bytes) -> SentColumns | None:
+        """The customers of a JSON list, one at least; None for what is not of the usual form: it may be wrong, and it
+        may be right in another way."""
+        try:
+            return self._columns(self._list.decode(body))
+        except (msgspec.MsgspecError, ValueError):
+            return None
+
+    def decode_lines(self, lines: Sequence[bytes]) -> SentColumns | None:
+        """The same of a JSON object a line."""
+        try:
+            return self._columns(list(map(self._lines.decode, lines)))
+        except (msgspec.MsgspecError, ValueError):
+            return None
+
+    def _columns(self, customers: Sequence[Any]) -> SentColumns | None:
+        if not customers:
+            return None
+        rows = map(msgspec.structs.astuple, [one.features for one in customers])
+        count = len(customers) * len(self._names)
+        table = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=count).reshape(-1, len(self._names))
+        features: Mapping[str, Any] = {
+            name: np.ascontiguousarray(column)
+            for name, column in zip(self._names, table.T, strict=True)
+            if name in self._deciding or not np.isnan(column).all()
+        }
+        moments = [one.as_of for one in customers]
+        if all([moment is None for moment in moments]):  # noqa: C419  (faster)
+            return SentColumns([one.customer_id for one in customers], None, features)
+        told = [None if moment is None else _moment(moment) for moment in moments]
+        return SentColumns([one.customer_id for one in customers], told, features)
+
+
+@lru_cache(MOST_MOMENTS)
+def _moment(text: str) -> datetime:
+    """Raises ValueError."""
+    return plain_moment(text)
