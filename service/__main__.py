@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from models.errors import ModelError
-from service.commands import db, score, serve, settings
+from service.commands import audit, db, score, serve, settings
 from service.settings import Settings, unknown_variables
 from service.store.errors import StoreError
 
-COMMANDS = (serve, db, score, settings)
+COMMANDS = (serve, db, audit, score, settings)
 EXPECTED = (ModelError, StoreError, OSError)
 
 

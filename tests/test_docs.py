@@ -171,11 +171,12 @@ def words(parser: argparse.ArgumentParser, program: str) -> Iterator[str]:
     """What a person may type after a program's name: its commands, their options and their choices."""
     for command, options in subcommands(parser).items():
         yield f"{program} {command}"
+        yield from words(options, command)
         for action in options._actions:
             if isinstance(action, argparse._HelpAction):
                 continue
             yield from action.option_strings
-            if action.choices is not None and not action.option_strings:
+            if action.choices is not None and not action.option_strings and not subcommands(options):
                 yield from (f"{command} {choice}" for choice in action.choices)
 
 

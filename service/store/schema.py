@@ -83,3 +83,45 @@ batches = sa.Table(
     sa.Column("first_id", key(26), nullable=False),
     sa.Column("started_at", UtcTime, nullable=False),
 )
+
+# Keys of callers. Of the secret there is a digest only; revoked keys stay, so that the log's ids go on meaning someone.
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", key(12), primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("scopes", sa.String, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("earlier_digest", sa.String(64), nullable=True),
+    sa.Column("earlier_until", UtcTime, nullable=True),
+    sa.Column("networks", sa.String, nullable=False),
+    sa.Column("requests_per_minute", sa.Integer, nullable=True),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=True),
+    sa.Column("revoked_at", UtcTime, nullable=True),
+    sa.Column("last_used_at", UtcTime, nullable=True),
+    sa.CheckConstraint("requests_per_minute > 0", name="requests_per_minute_positive"),
+)
+
+# Who did what when, each entry hashed together with the one before; triggers refuse every change.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("who", sa.String, nullable=False),
+    sa.Column("what", sa.String, nullable=False),
+    sa.Column("subject", sa.String, nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
+# The one row that says where the log ends: whoever adds to it holds this row, so that the chain has no forks.
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.CheckConstraint("id = 1", name="only_one"),
+)

@@ -1,0 +1,197 @@
+"""The audit log is only added to, and tells where it was changed all the same."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from service.__main__ import main
+from service.store.audit import COMMAND_LINE, GENESIS, AuditEntry, Head, append, head, newest, record, verify
+from service.store.errors import StoreUnavailable
+from service.store.schema import audit, audit_head
+from tests.service.store.records import NOON
+
+
+def entry(subject: str = "3f2a") -> AuditEntry:
+    return AuditEntry(NOON, COMMAND_LINE, "key.created", subject)
+
+
+@pytest.fixture
+def log(engine: sa.Engine) -> sa.Engine:
+    """A log of five entries."""
+    for number in range(1, 6):
+        record(engine, entry(f"key {number}, “é”"))
+    return engine
+
+
+def tampered(engine: sa.Engine, *statements: sa.Executable) -> None:
+    """Does to the log what an owner of the database can: its guards are taken away first."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            names = connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+            for name in names:
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        else:
+            connection.exec_driver_sql("ALTER TABLE audit DISABLE TRIGGER ALL")
+            connection.exec_driver_sql("ALTER TABLE audit_head DISABLE TRIGGER ALL")
+        for statement in statements:
+            connection.execute(statement)
+
+
+def said_of(engine: sa.Engine, kept: str | None = None) -> str | None:
+    with engine.connect() as connection:
+        broken = verify(connection, kept)
+    return broken.says if broken else None
+
+
+def test_entries_are_chained_one_to_the_next(log: sa.Engine) -> None:
+    with log.connect() as connection:
+        entries = newest(connection, 100)[::-1]
+        assert head(connection) == Head(5, entries[-1].hash)
+    assert [one.sequence for one in entries] == [1, 2, 3, 4, 5]
+    assert [one.previous for one in entries] == [GENESIS, *(one.hash for one in entries[:-1])]
+    assert entries[0][1:5] == entry("key 1, “é”")
+    assert said_of(log) is None
+
+
+def test_an_empty_log_is_whole(engine: sa.Engine) -> None:
+    assert said_of(engine) is None
+
+
+def test_the_newest_are_listed_first_and_no_more_than_asked_for(log: sa.Engine) -> None:
+    with log.connect() as connection:
+        assert [one.sequence for one in newest(connection, 2)] == [5, 4]
+
+
+def test_an_entry_stands_or_falls_with_what_it_tells_of(log: sa.Engine) -> None:
+    def fails() -> None:
+        with log.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
+            append(connection, entry())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
+    record(log, entry())
+    with log.connect() as connection:
+        assert newest(connection, 1)[0].sequence == 6
+    assert said_of(log) is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        sa.update(audit).values(who="nobody"),
+        sa.delete(audit).where(audit.c.sequence == 5),
+        sa.delete(audit_head),
+        sa.update(audit_head).values(sequence=4),
+    ],
+    ids=str,
+)
+def test_the_database_itself_refuses_a_change(log: sa.Engine, statement: sa.Executable) -> None:
+    def change() -> None:
+        with log.begin() as connection:
+            connection.execute(statement)
+
+    with pytest.raises(sa.exc.DBAPIError, match="the audit log is only added to"):
+        change()
+    assert said_of(log) is None
+
+
+@pytest.mark.parametrize("column", ["at", "who", "what", "subject"])
+def test_a_changed_entry_is_found(log: sa.Engine, column: str) -> None:
+    changed = NOON.replace(microsecond=0) if column == "at" else "other"
+    tampered(log, sa.update(audit).where(audit.c.sequence == 3).values({column: changed}))
+    assert said_of(log) == "entry 3 was changed: it no longer says what it was hashed with"
+
+
+def test_a_removed_entry_is_found(log: sa.Engine) -> None:
+    tampered(log, sa.delete(audit).where(audit.c.sequence == 2))
+    assert said_of(log) == "entry 2 was removed: after 1 comes 3"
+
+
+def test_entries_that_changed_places_are_found(log: sa.Engine) -> None:
+    def moved(old: int, new: int) -> sa.Executable:
+        return sa.update(audit).where(audit.c.sequence == old).values(sequence=new)
+
+    tampered(log, moved(2, 99), moved(3, 2), moved(99, 3))
+    assert said_of(log) == "entry 2 is not the one that was written after 1"
+
+
+def test_entries_removed_from_the_end_are_found(log: sa.Engine) -> None:
+    tampered(log, sa.delete(audit).where(audit.c.sequence >= 4))
+    assert said_of(log) == "entries 4 to 5 were removed from the end"
+
+
+def test_all_entries_removed_are_found(log: sa.Engine) -> None:
+    tampered(log, sa.delete(audit))
+    assert said_of(log) == "entries 1 to 5 were removed from the end"
+
+
+def test_an_entry_added_past_the_head_is_found(log: sa.Engine) -> None:
+    with log.begin() as connection:
+        last = newest(connection, 1)[0]
+        connection.execute(sa.insert(audit).values({**last._asdict(), "sequence": 6, "previous": last.hash}))
+    assert said_of(log) == "entry 6 was changed: it no longer says what it was hashed with"
+
+
+def test_a_log_without_its_head_is_found_and_takes_no_more(log: sa.Engine) -> None:
+    tampered(log, sa.delete(audit_head))
+    assert said_of(log) == "the row that says where the log ends was removed"
+    with pytest.raises(StoreUnavailable, match="has lost its head"):
+        record(log, entry())
+
+
+def test_a_log_written_anew_is_found_by_a_head_that_was_kept(log: sa.Engine) -> None:
+    with log.connect() as connection:
+        kept = newest(connection, 3)[-1].hash
+    assert said_of(log, kept) is None
+    tampered(log, sa.delete(audit), sa.update(audit_head).values(sequence=0, hash=GENESIS))
+    record(log, entry("another story"))
+    assert said_of(log) is None
+    assert said_of(log, kept) == "the head that was kept is not in the log"
+
+
+def test_writers_at_once_make_one_chain(engine: sa.Engine) -> None:
+    def write() -> None:
+        for number in range(10):
+            record(engine, entry(str(number)))
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with engine.connect() as connection:
+        end = head(connection)
+    assert end is not None
+    assert end.sequence == 40
+    assert said_of(engine) is None
+
+
+@pytest.fixture
+def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    monkeypatch.setenv("SEGMENTATION_DATABASE_URL", database_url)
+    return lambda *words: main(["audit", *words])
+
+
+def test_the_command_says_that_all_is_well_and_where_the_log_ends(
+    log: sa.Engine, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with log.connect() as connection:
+        end = newest(connection, 1)[0].hash
+    assert run("verify") == 0
+    assert capsys.readouterr().out == f"5 entries, none changed; head {end}\n"
+    assert run("verify", "--head", end) == 0
+    assert run("list", "--limit", "1") == 0
+    assert capsys.readouterr().out.endswith(
+        "5  2011-12-10T12:00:00.123456Z  key.created  key 5, “é”  by command line\n"
+    )
+
+
+def test_the_command_fails_with_a_sentence_where_the_log_is_broken(
+    log: sa.Engine, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tampered(log, sa.update(audit).where(audit.c.sequence == 3).values(who="nobody"))
+    assert run("verify") == 1
+    assert capsys.readouterr().err.startswith("audit verify: entry 3 was changed: ")
