@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from models.errors import ModelError
-from service.commands import audit, db, score, serve, settings
+from service.commands import audit, db, keys, score, serve, settings
 from service.settings import Settings, unknown_variables
 from service.store.errors import StoreError
 
-COMMANDS = (serve, db, audit, score, settings)
+COMMANDS = (serve, db, keys, audit, score, settings)
 EXPECTED = (ModelError, StoreError, OSError)
 
 

@@ -1,43 +1,73 @@
-"""The key at the door: with an API key configured, nothing but health and documentation answers without it."""
+"""The door: whose key a request has, and whether the key may do what is asked."""
 
-import hashlib
-import hmac
+from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.problem import Problem, new_request_id, respond
+from service.caller import KEY, NOBODY
+from service.errors import Forbidden, NotReady, Unauthorized
+from service.key_scope import Needs
+from service.key_use import BEYOND, INVALID, KeyUse
+from service.live_keys import LiveKeys
+from service.problem import response_to
 
-OPEN = frozenset({"/health/live", "/health/ready", "/docs", "/openapi.json"})
 OPEN_PREFIX = "/docs/"
+NO_KEY = Unauthorized("this service needs a key that is valid here; send it as: Authorization: Bearer <key>")
+NOT_KNOWN = NotReady("the keys could not be read from the database yet; try again in a moment")
+BEARER = b"bearer "
 
 
-class RequireKey:
-    """Lets requests through that carry `Authorization: Bearer <key>`; compares digests in constant time."""
+class Door:
+    """Lets requests through that carry `Authorization: Bearer <key>` with the scope they need; says who sent them."""
 
-    def __init__(self, app: ASGIApp, key: str) -> None:
+    def __init__(self, app: ASGIApp, keys: LiveKeys, use: KeyUse, needs: Needs) -> None:
         self._app = app
-        self._digest = hashlib.sha256(key.encode()).digest()
+        self._keys = keys
+        self._use = use
+        self._needs = needs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_open(scope["path"]) or self._has_key(scope):
+        if self._keys.open:
             await self._app(scope, receive, send)
             return
-        problem = Problem(
-            type="urn:segmentation:problem:unauthorized",
-            title="Unauthorized",
-            status=401,
-            detail="this service needs a key; send it as: Authorization: Bearer <key>",
-            request_id=new_request_id(),
-        )
-        await respond(problem, {"www-authenticate": "Bearer"})(scope, receive, send)
+        caller = self._keys.find(token_of(scope["headers"]), scope)
+        path = scope["path"]
+        if caller is None and (path in self._needs.open_paths or path.startswith(OPEN_PREFIX)):
+            caller = NOBODY
+        elif caller is None:
+            await self._keys.look()
+            caller = self._keys.find(token_of(scope["headers"]), scope)
+        if caller is None:
+            await self._refuse(scope, receive, send)
+            return
+        needed = self._needs.of(scope)
+        if not needed <= caller.scopes:
+            self._use.refuse(BEYOND)
+            lacking = " and ".join(sorted(needed - caller.scopes))
+            refusal = Forbidden(f"this call needs a key with the scope {lacking}, which this key does not have")
+            await response_to(refusal)(scope, receive, send)
+            return
+        if caller is not NOBODY:
+            self._use.used[caller.id] = caller
+        scope[KEY] = caller
+        await self._app(scope, receive, send)
 
-    @staticmethod
-    def _is_open(path: str) -> bool:
-        return path in OPEN or path.startswith(OPEN_PREFIX)
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._use.refuse(INVALID)
+        if not self._keys.known:
+            await response_to(NOT_KNOWN)(scope, receive, send)
+            return
+        response = response_to(NO_KEY)
+        response.headers["www-authenticate"] = "Bearer"
+        await response(scope, receive, send)
 
-    def _has_key(self, scope: Scope) -> bool:
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(given) != 1:
-            return False
-        scheme, _, key = given[0].partition(b" ")
-        return scheme.lower() == b"bearer" and hmac.compare_digest(hashlib.sha256(key.strip()).digest(), self._digest)
+
+def token_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """What stands after `Bearer` in the one Authorization header; nothing where there is none, or more than one."""
+    given = None
+    for name, value in headers:
+        if name == b"authorization":
+            if given is not None:
+                return b""
+            given = value
+    return given[len(BEARER) :].strip() if given and given[: len(BEARER)].lower() == BEARER else b""

@@ -12,20 +12,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.registry import Registry
 from service import documentation, problem
-from service.access import RequireKey
+from service.access import Door
 from service.body_limit import BodyLimit
 from service.content_encoding import ContentEncoding
+from service.key_scope import Needs
+from service.key_use import KeyUse
 from service.keyed_batches import KeyedBatches
+from service.live_keys import LiveKeys
 from service.live_model import LiveModel
 from service.memory import give_back
 from service.negotiation import is_streamed
 from service.proving import Prover
+from service.pulse import pulse
 from service.routes import batch, customers, health, models, segment, segments
 from service.served_model import Limits
 from service.settings import Settings
 from service.shortcut import Shortcut
 from service.state import Service
 from service.store.database import open_engine, upgrade
+from service.store.keys import KeyStore
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
@@ -61,8 +66,8 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     problem.install(app)
     for router in (segment.router, batch.router, segments.router, customers.router, models.router, health.router):
         app.include_router(router)
-    documentation.install(app, service.live.current, guarded=settings.api_key is not None)
-    app.door = _door(app.inside, service)
+    documentation.install(app, service.live.current, guarded=lambda: not service.keys.open)
+    app.door = _door(app.inside, service, Needs(app.routes))
     return app
 
 
@@ -79,13 +84,12 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def _door(inside: ASGIApp, service: Service) -> ASGIApp:
+def _door(inside: ASGIApp, service: Service, needs: Needs) -> ASGIApp:
     """What a request passes, the last first: the key, the unpacking of its body, the size of it, the shortcut of the
     call that is waited for. Before the framework, whose own layers cost each request as much as these do together."""
     limited = BodyLimit(Shortcut(inside, service), service.settings.max_body_bytes, is_streamed)
-    door: ASGIApp = ContentEncoding(limited)  # outside the limit, which counts what was unpacked
-    key = service.settings.api_key
-    return door if key is None else RequireKey(door, key.get_secret_value())
+    unpacked = ContentEncoding(limited)  # outside the limit, which counts what was unpacked
+    return Door(unpacked, service.keys, service.key_use, needs)
 
 
 def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
@@ -101,7 +105,9 @@ def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
         clock=clock,
     )
     writer, keyed = GroupCommit(engine, settings.queue_rows), KeyedBatches(engine, reader, clock)
-    return Service(settings, engine, reader, writer, live, UlidFactory(), clock, keyed)
+    key_store, key = KeyStore(engine), settings.api_key.get_secret_value() if settings.api_key else None
+    keys = LiveKeys(key_store, key, not settings.needs_key, settings.proxies, clock)
+    return Service(settings, engine, reader, writer, live, UlidFactory(), clock, keyed, keys, KeyUse(key_store, clock))
 
 
 def prepare(settings: Settings) -> None:
@@ -116,6 +122,7 @@ def prepare(settings: Settings) -> None:
 def _open(service: Service) -> None:
     if service.engine.dialect.name == "sqlite":  # a file of our own; a shared server is migrated by a command
         upgrade(service.engine)
+    service.keys.refresh()
     service.live.refresh()
 
 
@@ -125,12 +132,18 @@ async def _running(service: Service) -> AsyncIterator[None]:
     service.writer.start()
     _tune_interpreter()
     stop = asyncio.Event()
-    watching = asyncio.create_task(service.live.watch(service.settings.model_poll_seconds, stop))
+    seconds = service.settings.key_poll_seconds
+    watching = asyncio.gather(
+        service.live.watch(service.settings.model_poll_seconds, stop),
+        pulse(service.keys.refresh, seconds, stop),
+        pulse(service.key_use.tell, seconds, stop),
+    )
     try:
         yield
     finally:
         stop.set()
         await watching
+        await asyncio.to_thread(service.key_use.tell_all)
         await service.writer.close()
         service.engine.dispose()
 

@@ -15,8 +15,14 @@ class Caller(NamedTuple):
     scopes: frozenset[str]
     requests_per_minute: int | None = None
 
+    @property
+    def who(self) -> str:
+        """For the audit log."""
+        return f"key {self.id} ({self.name})"
+
 
 ANYONE = Caller("anyone", "anyone", frozenset({"score", "read", "admin"}))  # where no key is asked for
+NOBODY = Caller("nobody", "nobody", frozenset())  # where keys are asked for, and the call is open to all
 
 
 def caller_of(scope: Scope) -> Caller:

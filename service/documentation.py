@@ -11,10 +11,10 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from service.access import OPEN
 from service.errors import NotReady
 from service.forms.form import Form
 from service.forms.json_body import SentTable
+from service.key_scope import MEANS, OPEN, SCHEME
 from service.request import SegmentRequest
 from service.served_model import ServedModel, examples
 
@@ -29,21 +29,21 @@ _STREAMS: dict[str, Any] = {
     },
     Form.ARROW: {"schema": {"type": "string", "format": "binary", "description": "The same columns, typed."}},
 }
+REFUSALS = ("401", "403")  # what is never answered where no key is asked for
 _REFERENCE = "#/components/schemas/{model}"
 
 
-def install(app: FastAPI, current: Callable[[], ServedModel], guarded: bool) -> None:
+def install(app: FastAPI, current: Callable[[], ServedModel], guarded: Callable[[], bool]) -> None:
     """Serve /openapi.json for the model that answers now, and /docs from files of our own, no other site asked.
 
-    `guarded` tells that calls need a key, so that the page asks for it.
+    `guarded` tells whether calls need a key, so that the page asks for it.
     """
 
     def document() -> dict[str, Any]:
         found = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
-        if guarded:
-            _with_key(found)
+        (_with_keys if guarded() else _without_keys)(found)
         try:
             served = current()
         except NotReady:
@@ -60,15 +60,35 @@ def install(app: FastAPI, current: Callable[[], ServedModel], guarded: bool) -> 
         )
 
     app.openapi = document  # type: ignore[method-assign]
-    app.add_api_route("/docs", page, include_in_schema=False)
+    app.add_api_route("/docs", page, include_in_schema=False, openapi_extra=OPEN)
     app.mount("/docs/assets", StaticFiles(directory=str(files("fastapi_offline") / "static")), name="docs-assets")
 
 
-def _with_key(document: dict[str, Any]) -> None:
-    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-    for path, calls in document["paths"].items():
-        for call in calls.values():
-            call["security"] = [] if path in OPEN else [{"key": []}]
+def _with_keys(document: dict[str, Any]) -> None:
+    means = "".join(f"\n- `{scope}`: {says}" for scope, says in MEANS.items())
+    says = f"`Authorization: Bearer <key>`. Each call names the scope that its key must have:{means}"
+    document["components"]["securitySchemes"] = {SCHEME: {"type": "http", "scheme": "bearer", "description": says}}
+    for call in _calls(document):
+        scopes = [scope for one in call.get("security", ()) for scope in one[SCHEME]]
+        if scopes:
+            said = f"{call.get('description', '')}\n\nNeeds a key with the scope `{scopes[0]}`."
+            call["description"] = said.strip()
+        else:
+            _never_refused(call)
+
+
+def _without_keys(document: dict[str, Any]) -> None:
+    for call in _calls(document):
+        call.pop("security", None)
+        _never_refused(call)
+
+
+def _never_refused(call: dict[str, Any]) -> None:
+    call["responses"] = {status: said for status, said in call["responses"].items() if status not in REFUSALS}
+
+
+def _calls(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [call for calls in document["paths"].values() for call in calls.values()]
 
 
 def _with_requests(document: dict[str, Any], request: type[SegmentRequest], shown: dict[str, Any]) -> dict[str, Any]:

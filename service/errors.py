@@ -31,6 +31,14 @@ class NotReady(Exception):
     """The service cannot answer yet, or not now; the message says why."""
 
 
+class Unauthorized(Exception):
+    """A request has no key that is good here."""
+
+
+class Forbidden(Exception):
+    """A key is good, and not for what is asked."""
+
+
 class BrokenBody(Exception):
     """A request's body is not encoded as its headers say, or breaks off."""
 

@@ -18,9 +18,11 @@ from service.errors import (
     BodyTooLarge,
     BrokenBody,
     Fault,
+    Forbidden,
     InvalidRequest,
     KeyReused,
     NotReady,
+    Unauthorized,
     UnknownCustomer,
 )
 from service.faults import faults_of
@@ -58,6 +60,8 @@ class Problem(BaseModel):
 
 # The stable type and the status of every domain error; the first class an error is an instance of counts.
 TABLE: Mapping[type[Exception], tuple[str, HTTPStatus]] = {
+    Unauthorized: ("unauthorized", HTTPStatus.UNAUTHORIZED),
+    Forbidden: ("forbidden", HTTPStatus.FORBIDDEN),
     BodyTooLarge: ("content-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     BrokenBody: ("broken-body", HTTPStatus.BAD_REQUEST),
     BatchInProgress: ("batch-in-progress", HTTPStatus.CONFLICT),

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.client_address import Network, networks_of
 
 DATA_DIR = "SEGMENTATION_DATA_DIR"  # where the project's own tests look for data; make sets it for all its targets
 MOST_WORKERS = 256
@@ -33,9 +35,7 @@ class Settings(BaseSettings):
         SecretStr | None, Field(description="Key that signs models; with it, unsigned models are refused.")
     ] = None
     signing_key_file: Annotated[Path | None, Field(description="File that holds the signing key.")] = None
-    host: Annotated[str, Field(description="Address to listen on. Beyond loopback an API key is required.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[str, Field(description="Address to listen on. Beyond loopback a key is required.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")] = 8000
     workers: Annotated[
         int, Field(ge=1, le=MOST_WORKERS, description="Processes that answer; `serve --workers` comes first.")
@@ -45,6 +45,15 @@ class Settings(BaseSettings):
         Field(description="Key that callers send as `Authorization: Bearer …`; at least 32 characters."),
     ] = None
     api_key_file: Annotated[Path | None, Field(description="File that holds the API key.")] = None
+    allow_no_key: Annotated[
+        bool, Field(description="Answer everybody while there is no key, also beyond loopback.")
+    ] = False
+    key_poll_seconds: Annotated[
+        float, Field(gt=0, description="How often to look which keys are good; so soon a revoked one is none.")
+    ] = 1.0
+    trusted_proxies: Annotated[
+        str, Field(description="Networks of proxies whose X-Forwarded-For is believed, such as `10.0.0.0/8,::1`.")
+    ] = ""
     max_body_bytes: Annotated[
         int, Field(ge=1_024, description="Largest request body; beyond it the answer is 413.")
     ] = 32 * 1024 * 1024
@@ -72,15 +81,16 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _a_key_guards_the_network(self) -> Self:
+    def _a_key_cannot_be_guessed(self) -> Self:
         if self.api_key is not None and len(self.api_key.get_secret_value()) < 32:
             raise ValueError("SEGMENTATION_API_KEY is shorter than 32 characters; make one with: openssl rand -hex 32")
-        if self.host not in LOOPBACK and self.api_key is None:
-            raise ValueError(
-                f"SEGMENTATION_HOST is {self.host}, which others can reach; "
-                "set SEGMENTATION_API_KEY or SEGMENTATION_API_KEY_FILE, or listen on 127.0.0.1"
-            )
         return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, given: str) -> str:
+        networks_of(_parts(given))
+        return given
 
     @model_validator(mode="after")
     def _a_batch_fits_the_queue(self) -> Self:
@@ -99,9 +109,23 @@ class Settings(BaseSettings):
         return self.signing_key.get_secret_value().encode() if self.signing_key else None
 
     @property
+    def needs_key(self) -> bool:
+        """Whether nobody is answered without a key, even while there is none."""
+        return self.host not in LOOPBACK and not self.allow_no_key
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """Those whose word on the client's address is taken."""
+        return networks_of(_parts(self.trusted_proxies))
+
+    @property
     def store_url(self) -> str:
         """The database URL, with the password from its file where there is one."""
         return self.database_url.get_secret_value()
+
+
+def _parts(listed: str) -> list[str]:
+    return [part.strip() for part in listed.split(",") if part.strip()]
 
 
 def _with_password(url: str, password: str) -> str:

@@ -7,7 +7,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from starlette.requests import Request
 
+from service.key_use import KeyUse
 from service.keyed_batches import KeyedBatches
+from service.live_keys import LiveKeys
 from service.live_model import LiveModel
 from service.settings import Settings
 from service.store.reader import Reader
@@ -27,6 +29,8 @@ class Service:
     ids: UlidFactory
     clock: Callable[[], datetime]
     keyed: KeyedBatches
+    keys: LiveKeys
+    key_use: KeyUse
 
 
 def service_of(request: Request) -> Service:

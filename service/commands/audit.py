@@ -6,7 +6,7 @@ import sys
 from service.commands.parsers import Commands
 from service.settings import Settings
 from service.store.audit import head, newest, verify
-from service.store.database import open_engine
+from service.store.database import opened
 from service.store.trouble import told
 from service.store.utc_time import utc_text
 
@@ -24,12 +24,8 @@ def add(commands: Commands) -> None:
 
 
 def _verify(given: argparse.Namespace, settings: Settings) -> int:
-    engine = open_engine(settings.store_url)
-    try:
-        with told(), engine.connect() as connection:
-            broken, end = verify(connection, given.head), head(connection)
-    finally:
-        engine.dispose()
+    with opened(settings.store_url) as engine, told(), engine.connect() as connection:
+        broken, end = verify(connection, given.head), head(connection)
     if broken is not None or end is None:
         says = broken.says if broken else "its head was removed"
         sys.stderr.write(
@@ -41,11 +37,7 @@ def _verify(given: argparse.Namespace, settings: Settings) -> int:
 
 
 def _list(given: argparse.Namespace, settings: Settings) -> None:
-    engine = open_engine(settings.store_url)
-    try:
-        with told(), engine.connect() as connection:
-            entries = newest(connection, max(given.limit, 1))
-    finally:
-        engine.dispose()
+    with opened(settings.store_url) as engine, told(), engine.connect() as connection:
+        entries = newest(connection, max(given.limit, 1))
     for one in entries:
         sys.stdout.write(f"{one.sequence}  {utc_text(one.at)}  {one.what}  {one.subject}  by {one.who}\n")

@@ -13,6 +13,9 @@ from service.app import create_app, prepare
 from service.commands.parsers import Commands
 from service.corked_protocol import CorkedProtocol
 from service.settings import MOST_WORKERS, Settings
+from service.store.database import opened
+from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
+from service.store.keys import KeyStore
 
 BACKLOG = 2048  # connections that wait to be taken up
 # uvicorn's own log goes to standard error; its access log would write customer ids, which stand in addresses.
@@ -38,12 +41,33 @@ def add(commands: Commands) -> None:
 
 def _serve(given: argparse.Namespace, settings: Settings) -> int:
     workers = given.workers or settings.workers
+    check_keys(settings)
     if workers > 1:
         return _serve_by_many(settings, workers)
     signal.signal(signal.SIGTERM, _stopped)  # the server says it again once it has stopped, to whoever listened before
     signal.signal(signal.SIGINT, _stopped)
     _answer(settings, None)
     return 0
+
+
+def check_keys(settings: Settings) -> None:
+    """Raises NoKey where everybody could reach a service that has no key, and nobody said that this is meant.
+
+    A database that does not answer is no reason: nobody is let in before the keys were read.
+    """
+    if not settings.needs_key or settings.api_key is not None:
+        return
+    try:
+        with opened(settings.store_url) as engine:
+            keys = KeyStore(engine).all()
+    except (StoreUnavailable, MigrationsMissing):
+        return
+    if not keys:
+        raise NoKey(
+            f"SEGMENTATION_HOST is {settings.host}, which others can reach, and there is no key; make one with: "
+            "python -m service keys create --scope score, set SEGMENTATION_API_KEY_FILE, listen on 127.0.0.1, "
+            "or let everybody in with SEGMENTATION_ALLOW_NO_KEY=true"
+        )
 
 
 def _serve_by_many(settings: Settings, count: int) -> int:
@@ -70,7 +94,7 @@ def _answer(settings: Settings, listening: socket.socket | None) -> None:
         access_log=False,
         log_config=LOG,
         server_header=False,
-        proxy_headers=False,  # nothing here asks who the client is
+        proxy_headers=False,  # whom to believe is the door's to say
         ws="none",
         http=CorkedProtocol,
         timeout_graceful_shutdown=settings.shutdown_seconds,

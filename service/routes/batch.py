@@ -11,6 +11,7 @@ from service.answer import BatchAnswer
 from service.batch_response import BatchOrder, BatchResponse
 from service.errors import Fault, InvalidRequest
 from service.forms.form import Form
+from service.key_scope import KeyScope, needs
 from service.negotiation import answer_form, sent_form
 from service.routes.bytes_route import BytesRoute
 from service.routes.dry_run import DRY_RUN, is_dry_run
@@ -45,7 +46,7 @@ router = APIRouter(tags=["assign"], route_class=BytesRoute)
     summary="Assign many customers",
     response_model=BatchAnswer,
     responses={HTTPStatus.OK: {"content": STREAMED}, **problems(400, 406, 409, 413, 415, 422)},
-    openapi_extra={"parameters": PARAMETERS},
+    openapi_extra={"parameters": PARAMETERS, **needs(KeyScope.SCORE)},
 )
 async def batch(request: Request) -> Response:
     """Assigns any number of customers; the answers come in the order sent, and a bad customer fails alone.

@@ -10,6 +10,7 @@ from models.customer import LONGEST, customer_id
 from service.answer import AnswerRecord, Recommendation, SegmentName, Share, StoredRecord
 from service.assigning import recall
 from service.errors import Fault, InvalidRequest, UnknownCustomer
+from service.key_scope import KeyScope, needs
 from service.routes.responses import problems
 from service.state import Service, service_of
 from service.store.assignment import Assignment
@@ -36,7 +37,9 @@ class CustomerRecommendation(BaseModel):
     recommendation: Recommendation
 
 
-@router.get("/{id:path}/history", summary="All answers", responses=problems(404, 422))
+@router.get(
+    "/{id:path}/history", summary="All answers", responses=problems(404, 422), openapi_extra=needs(KeyScope.READ)
+)
 def history(
     id: Id,
     request: Request,
@@ -53,7 +56,12 @@ def history(
     return History(customer_id=known, answers=page, next=page[-1].assignment_id if len(rows) > limit else None)
 
 
-@router.get("/{id:path}/recommendations", summary="Advice for a customer", responses=problems(404, 422))
+@router.get(
+    "/{id:path}/recommendations",
+    summary="Advice for a customer",
+    responses=problems(404, 422),
+    openapi_extra=needs(KeyScope.READ),
+)
 def recommendations(id: Id, request: Request) -> CustomerRecommendation:
     """The advice for the segment of the newest answer, by the active model; products of the customer's own are those
     of that answer."""
@@ -72,7 +80,13 @@ def recommendations(id: Id, request: Request) -> CustomerRecommendation:
     )
 
 
-@router.get("/{id:path}", summary="The newest answer", response_model=AnswerRecord, responses=problems(404, 422))
+@router.get(
+    "/{id:path}",
+    summary="The newest answer",
+    response_model=AnswerRecord,
+    responses=problems(404, 422),
+    openapi_extra=needs(KeyScope.READ),
+)
 def current(id: Id, request: Request) -> Response:
     """The newest answer for a customer, as it was given.
 

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from service.errors import NotReady
+from service.key_scope import OPEN
 from service.routes.responses import problems
 from service.state import service_of
 from service.store.database import pending
@@ -26,13 +27,13 @@ class Ready(BaseModel):
     trouble: str | None
 
 
-@router.get("/live", summary="Is the process up")
+@router.get("/live", summary="Is the process up", openapi_extra=OPEN)
 async def live() -> Live:
     """Answers as long as the process runs."""
     return Live(status="live")
 
 
-@router.get("/ready", summary="Can it answer", responses=problems())
+@router.get("/ready", summary="Can it answer", responses=problems(), openapi_extra=OPEN)
 def ready(request: Request) -> Ready:
     """Places one of the model's own customers and asks the store; 503 says which of them failed and why."""
     service = service_of(request)

@@ -8,9 +8,12 @@ from pydantic import BaseModel
 from models.errors import ModelError, NoActiveModel
 from models.manifest import Manifest
 from models.registry import Registry
+from service.caller import caller_of
+from service.key_scope import KeyScope, needs
 from service.live_model import LiveModel
 from service.routes.responses import problems
 from service.state import service_of
+from service.store.audit import AuditEntry, record
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -53,7 +56,7 @@ class Activated(BaseModel):
     active: str
 
 
-@router.get("", summary="All models", responses=problems())
+@router.get("", summary="All models", responses=problems(), openapi_extra=needs(KeyScope.READ))
 def models(request: Request) -> Models:
     """All published versions, the newest first."""
     live = service_of(request).live
@@ -62,7 +65,7 @@ def models(request: Request) -> Models:
     return Models(active=active, serving=live.serving, trouble=live.trouble, models=lines)
 
 
-@router.get("/{version}", summary="One model", responses=problems(404, 409, 422))
+@router.get("/{version}", summary="One model", responses=problems(404, 409, 422), openapi_extra=needs(KeyScope.READ))
 def model(version: str, request: Request) -> ModelDetail:
     """What a version was trained on, how it was chosen, and what its features mean."""
     live = service_of(request).live
@@ -76,10 +79,18 @@ def model(version: str, request: Request) -> ModelDetail:
     )
 
 
-@router.post("/{version}/activate", summary="Serve a model", responses=problems(404, 409, 422))
+@router.post(
+    "/{version}/activate",
+    summary="Serve a model",
+    responses=problems(404, 409, 422),
+    openapi_extra=needs(KeyScope.ADMIN),
+)
 def activate(version: str, request: Request) -> Activated:
     """Checks and proves the version, then has all service processes answer with it."""
-    served = service_of(request).live.activate(version)
+    service = service_of(request)
+    served = service.live.activate(version)
+    who = caller_of(request.scope).who
+    record(service.engine, AuditEntry(service.clock(), who, "model.activated", served.model.version))
     return Activated(active=served.model.version)
 
 

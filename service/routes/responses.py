@@ -8,6 +8,7 @@ _PROBLEM = {"$ref": "#/components/schemas/Problem"}  # it is there as a part of 
 _SAID = {
     400: "The request breaks off or is not HTTP as it should be.",
     401: "The key is missing or wrong.",
+    403: "The key does not have the scope that this call needs.",
     404: "There is no such thing.",
     406: "There is no answer of an accepted type.",
     409: "The model cannot be served; the present one goes on.",
@@ -22,5 +23,5 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries for these statuses, and for those every call has."""
     return {
         status: {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
-        for status in sorted({*statuses, 401, 503})
+        for status in sorted({*statuses, 401, 403, 503})
     }

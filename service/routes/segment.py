@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from service.answer import AnswerRecord
 from service.assigning import answer_dry, answer_one
+from service.key_scope import KeyScope, needs
 from service.routes.bytes_route import BytesRoute
 from service.routes.dry_run import DRY_RUN, is_dry_run
 from service.routes.responses import problems
@@ -22,7 +23,7 @@ router = APIRouter(tags=["assign"], route_class=BytesRoute)
     summary="Assign one customer",
     response_model=AnswerRecord,
     responses=problems(400, 413, 415, 422),
-    openapi_extra={"parameters": [DRY_RUN]},
+    openapi_extra={"parameters": [DRY_RUN], **needs(KeyScope.SCORE)},
 )
 async def segment(request: Request) -> Response:
     """Assigns one customer, by features or by transactions, and answers once the answer is stored."""

@@ -18,6 +18,7 @@ from models.uplift import DetectableUplift
 from service.answer import SegmentAdvice, SegmentName, StoredRecord
 from service.answer_encoder import utc_text
 from service.errors import Fault, InvalidRequest
+from service.key_scope import KeyScope, needs
 from service.routes.responses import problems
 from service.state import service_of
 
@@ -82,7 +83,7 @@ class Audience(BaseModel):
     next: str | None = Field(description="Send as `cursor` to get the next page; null on the last.")
 
 
-@router.get("", summary="All segments", responses=problems())
+@router.get("", summary="All segments", responses=problems(), openapi_extra=needs(KeyScope.READ))
 def segments(request: Request) -> Segments:
     """The profile of every segment of the active model, and what speaks for them."""
     model = service_of(request).live.current().model
@@ -90,13 +91,18 @@ def segments(request: Request) -> Segments:
     return Segments(model_version=model.version, evidence=Proof.of(model.manifest), segments=ranked)
 
 
-@router.get("/{segment_id}", summary="One segment", responses=problems(404, 422))
+@router.get("/{segment_id}", summary="One segment", responses=problems(404, 422), openapi_extra=needs(KeyScope.READ))
 def segment(segment_id: int, request: Request) -> Segment:
     """The profile of one segment."""
     return service_of(request).live.current().model.segment(segment_id)
 
 
-@router.get("/{segment_id}/recommendations", summary="Advice for a segment", responses=problems(404, 422))
+@router.get(
+    "/{segment_id}/recommendations",
+    summary="Advice for a segment",
+    responses=problems(404, 422),
+    openapi_extra=needs(KeyScope.READ),
+)
 def recommendations(segment_id: int, request: Request) -> SegmentRecommendation:
     """The playbook and the products of one segment, and what a test of the advice can show."""
     served = service_of(request).live.current()
@@ -119,6 +125,7 @@ def recommendations(segment_id: int, request: Request) -> SegmentRecommendation:
         200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {}}},
         **problems(404, 422),
     },
+    openapi_extra=needs(KeyScope.READ),
 )
 def customers(
     segment_id: int,

@@ -61,16 +61,21 @@ def append(connection: sa.Connection, entry: AuditEntry) -> None:
     The caller's transaction must be one that writes from its beginning (on SQLite `sqlite_begin="BEGIN IMMEDIATE"`).
     Of several at once one adds, the rest wait for the end of its transaction, so add last.
     """
-    held = sa.select(audit_head.c.sequence, audit_head.c.hash).with_for_update()
-    found = connection.execute(held).one_or_none()
+    end = hold(connection)
+    sequence = end.sequence + 1
+    written = Written(sequence, *entry, end.hash, _hash(sequence, entry, end.hash))
+    connection.execute(sa.insert(audit).values(written._asdict()))
+    connection.execute(sa.update(audit_head).values(sequence=sequence, hash=written.hash))
+
+
+def hold(connection: sa.Connection) -> Head:
+    """Keeps the log's end for the caller's transaction: until it is over, nobody else adds anything."""
+    found = connection.execute(sa.select(audit_head.c.sequence, audit_head.c.hash).with_for_update()).one_or_none()
     if found is None:
         raise StoreUnavailable(
             "The audit log has lost its head; find out who changed it: python -m service audit verify."
         )
-    sequence, previous = found[0] + 1, found[1]
-    written = Written(sequence, *entry, previous, _hash(sequence, entry, previous))
-    connection.execute(sa.insert(audit).values(written._asdict()))
-    connection.execute(sa.update(audit_head).values(sequence=sequence, hash=written.hash))
+    return Head(*found)
 
 
 def record(engine: sa.Engine, entry: AuditEntry) -> None:

@@ -1,13 +1,15 @@
 """Opening the database and bringing its schema to the right revision."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from service.store.errors import UnusableDatabaseUrl
+from service.store.errors import MigrationsMissing, UnusableDatabaseUrl
 from service.store.trouble import told
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
@@ -40,6 +42,25 @@ def open_engine(url: str) -> sa.Engine:
     """
     parsed = _parse(url)
     return _open_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _open_postgresql(parsed)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[sa.Engine]:
+    """The engine for the length of one command, with all tables there.
+
+    SQLite is upgraded without being asked. Raises UnusableDatabaseUrl, MigrationsMissing, StoreUnavailable.
+    """
+    engine = open_engine(url)
+    try:
+        if engine.dialect.name == "sqlite":
+            upgrade(engine)
+        elif missing := pending(engine):
+            raise MigrationsMissing(
+                f"The database lacks {len(missing)} migration(s); run: python -m service db upgrade."
+            )
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:

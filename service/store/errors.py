@@ -33,5 +33,13 @@ class RowRefused(StoreError):
     """The database refuses a row of this submission for what it says; nothing of it was stored."""
 
 
+class MigrationsMissing(StoreError):
+    """The database lacks tables of this version."""
+
+
+class NoKey(StoreError):
+    """There is no key, where there must be one."""
+
+
 class UnknownRevision(StoreError):
     """The database's schema, or the revision asked for, is none that this version knows."""

@@ -114,6 +114,7 @@ audit = sa.Table(
     sa.Column("subject", sa.String, nullable=False),
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Index(None, "what", "at"),
 )
 
 # The one row that says where the log ends: whoever adds to it holds this row, so that the chain has no forks.

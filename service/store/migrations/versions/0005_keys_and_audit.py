@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("sequence", name="pk_audit"),
     )
+    op.create_index("ix_audit_what_at", "audit", ["what", "at"])
     head = op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
