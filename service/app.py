@@ -23,7 +23,6 @@ from service.live_model import LiveModel
 from service.memory import give_back
 from service.negotiation import is_streamed
 from service.proving import Prover
-from service.pulse import pulse
 from service.routes import batch, customers, health, models, segment, segments
 from service.served_model import Limits
 from service.settings import Settings
@@ -132,18 +131,16 @@ async def _running(service: Service) -> AsyncIterator[None]:
     service.writer.start()
     _tune_interpreter()
     stop = asyncio.Event()
-    seconds = service.settings.key_poll_seconds
-    watching = asyncio.gather(
-        service.live.watch(service.settings.model_poll_seconds, stop),
-        pulse(service.keys.refresh, seconds, stop),
-        pulse(service.key_use.tell, seconds, stop),
-    )
+    watching = asyncio.create_task(service.live.watch(service.settings.model_poll_seconds, stop))
+    service.keys.start(service.settings.key_poll_seconds)
+    service.key_use.start(service.settings.key_poll_seconds)
     try:
         yield
     finally:
         stop.set()
         await watching
-        await asyncio.to_thread(service.key_use.tell_all)
+        await service.keys.close()
+        await service.key_use.close()
         await service.writer.close()
         service.engine.dispose()
 

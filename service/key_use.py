@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from service.caller import Caller
+from service.pulse import Pulse
 from service.store.errors import StoreError
 from service.store.keys import KeyStore
 
 logger = logging.getLogger("segmentation.keys")
+CLOSING_PATIENCE = 2.0  # how long the end waits for a database that does not answer
 MINUTE = timedelta(minutes=1)
 INVALID = "without a valid key"
 BEYOND = "beyond the key's scopes"
@@ -27,6 +29,17 @@ class KeyUse:
         self._days: dict[str, object] = {}
         self._told_use: datetime | None = None
         self._told_refused: datetime | None = None
+        self._pulse: Pulse | None = None
+
+    def start(self, seconds: float) -> None:
+        """Tells the store every so often from now on; to be called once, inside the running event loop."""
+        self._pulse = Pulse(self.tell, seconds, self.tell_all)
+        self._pulse.start()
+
+    async def close(self) -> None:
+        """Tells the rest, if the database takes it soon."""
+        if self._pulse is not None:
+            await self._pulse.close(CLOSING_PATIENCE)
 
     def refuse(self, why: str) -> None:
         """Counts a refused request."""

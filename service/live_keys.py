@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,6 +15,7 @@ from service.caller import Caller
 from service.client_address import Network, client_of, networks_of, within
 from service.key_scope import EVERYTHING, granted
 from service.key_token import digest_of, id_of
+from service.pulse import Pulse
 from service.store.errors import StoreError
 from service.store.keys import KeyStore, StoredKey
 
@@ -23,6 +23,7 @@ logger = logging.getLogger("segmentation.keys")
 SETTING = "SEGMENTATION_API_KEY"
 LOOK_SECONDS = 0.2  # a key that is not known is looked for in the store, at most so often
 LOOK_PATIENCE = 1.0  # how long a request waits for that
+CLOSING_PATIENCE = 2.0  # how long the end waits for a database that does not answer
 ALL_NETWORKS = networks_of(["0.0.0.0/0", "::/0"])
 
 
@@ -59,9 +60,19 @@ class LiveKeys:
         self._good: dict[bytes, KnownKey] = dict(self._setting)
         self._any_networks = False
         self._trouble: str | None = None
-        self._changing = threading.Lock()
         self._looked = -LOOK_SECONDS
-        self._looking: asyncio.Task[None] | None = None
+        self._looking: asyncio.Future[None] | None = None
+        self._pulse: Pulse | None = None
+
+    def start(self, seconds: float) -> None:
+        """Refreshes every so often from now on; to be called once, inside the running event loop."""
+        self._pulse = Pulse(self.refresh, seconds)
+        self._pulse.start()
+
+    async def close(self) -> None:
+        """Refreshes no more."""
+        if self._pulse is not None:
+            await self._pulse.close(CLOSING_PATIENCE)
 
     def find(self, token: bytes, scope: Scope) -> Caller | None:
         """Whose token this is. Unknown, revoked, expired and malformed ones, and those from a wrong network, take the
@@ -77,24 +88,23 @@ class LiveKeys:
     async def look(self) -> None:
         """Reads the store for whoever comes with a token that is not known, at most every LOOK_SECONDS for all."""
         if self._looking is None or self._looking.done():
-            if time.monotonic() - self._looked < LOOK_SECONDS:
+            if self._pulse is None or time.monotonic() - self._looked < LOOK_SECONDS:
                 return
             self._looked = time.monotonic()
-            self._looking = asyncio.create_task(asyncio.to_thread(self.refresh))
+            self._looking = self._pulse.now()
         await asyncio.wait({self._looking}, timeout=LOOK_PATIENCE)
 
     def refresh(self) -> None:
         """Takes the keys as the store has them now. Where it cannot be read, those that are known go on being good,
         to the end of their time. Blocking."""
-        with self._changing:
-            try:
-                self._stored, said = self._store.all(), None
-            except StoreError as error:
-                said = str(error)
-            if said != self._trouble and said is not None:
-                logger.error("the keys cannot be read: %s", said)
-            self._trouble = said
-            self._take(self._stored, self._clock())
+        try:
+            self._stored, said = self._store.all(), None
+        except StoreError as error:
+            said = str(error)
+        if said != self._trouble and said is not None:
+            logger.error("the keys cannot be read: %s", said)
+        self._trouble = said
+        self._take(self._stored, self._clock())
 
     def _take(self, stored: list[StoredKey] | None, now: datetime) -> None:
         good = {one.id.encode(): self._from_store(one, now) for one in stored or () if one.is_good(now)}

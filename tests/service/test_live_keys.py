@@ -127,8 +127,10 @@ def test_the_store_is_read_once_for_all_who_come_with_tokens_that_are_not_known(
     monkeypatch.setattr(live_keys, "LOOK_SECONDS", 3600.0)
 
     async def many() -> None:
+        keys.start(3600)
         await asyncio.gather(*(keys.look() for _ in range(50)))
         await keys.look()
+        await keys.close()
 
     asyncio.run(many())
     assert len(reads) == 1
