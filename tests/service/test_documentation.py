@@ -13,8 +13,10 @@ from schemathesis.python import asgi
 from models.features import FEATURE
 from models.model import SegmentationModel
 from service.app import create_app
+from tests.service.callers import sent
 from tests.service.serving import NOW, TestClient, serving, settings_for
 
+KEY = "0123456789abcdef0123456789abcdef"
 # What a schema cannot say: that a time has come, that lines hold a purchase, that an id can be printed, that a
 # cursor was given out, that a table's columns are the model's; and that a bad item fails alone in a batch that is
 # answered with 200.
@@ -67,6 +69,33 @@ def test_every_call_does_what_is_documented_whatever_is_sent(api: Any, document:
     assert wrong == []
 
 
+class WithKey:
+    """What schemathesis sends a key with, and leaves out to see whether it is asked for."""
+
+    def get(self, case: Any, context: Any) -> str:
+        return sent(KEY)["authorization"]
+
+    def set(self, case: Any, data: str, context: Any) -> None:
+        case.headers["Authorization"] = data
+
+
+def test_with_keys_every_call_does_what_is_documented_too(shared_url: str, own_models_dir: Path) -> None:
+    app = create_app(settings_for(shared_url, own_models_dir, api_key=KEY), lambda: NOW)
+    with patch("service.app._tune_interpreter"):
+        api = schemathesis.openapi.from_asgi("/openapi.json", app)
+        api.auth()(WithKey)
+        api.config.generation.max_examples = 10
+        api.config.generation.deterministic = True
+        api.config.phases.stateful.enabled = False
+        happened = list(from_schema(api).execute())
+        asgi.shutdown_lifespans()
+    scenarios = [event for event in happened if isinstance(event, events.ScenarioFinished)]
+    checks = {check.name for one in scenarios for all in one.recorder.checks.values() for check in all}
+    assert "ignored_auth" in checks
+    wrong = [one for scenario in scenarios for one in failures(scenario) if one[:2] not in BEYOND_SCHEMAS]
+    assert wrong == []
+
+
 def test_the_document_is_valid_openapi(api: Any) -> None:
     api.validate()
 
@@ -114,11 +143,25 @@ def test_the_page_asks_no_other_site(shared_client: TestClient) -> None:
 
 
 def test_with_a_key_the_document_says_which_calls_need_it(shared_url: str, models_dir: Path) -> None:
-    with serving(settings_for(shared_url, models_dir, api_key="0123456789abcdef0123456789abcdef")) as client:
+    with serving(settings_for(shared_url, models_dir, api_key=KEY)) as client:
         found = client.get("/openapi.json").json()
     assert found["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
-    needs = {path: call["security"] for path, calls in found["paths"].items() for call in calls.values()}
-    assert [path for path, keys in needs.items() if not keys] == ["/health/live", "/health/ready"]
+    calls = {f"{method} {path}": call for path, calls in found["paths"].items() for method, call in calls.items()}
+    assert [name for name, call in calls.items() if not call["security"]] == ["get /health/live", "get /health/ready"]
+    assert calls["post /segment"]["security"] == [{"key": ["score"]}]
+    assert calls["get /customers/{id}"]["security"] == [{"key": ["read"]}]
+    assert calls["post /models/{version}/activate"]["security"] == [{"key": ["admin"]}]
+    for call in calls.values():
+        assert ({"401", "403"} <= set(call["responses"])) == bool(call["security"])
+        assert all(f"the scope `{scope}`" in call["description"] for one in call["security"] for scope in one["key"])
+
+
+def test_without_a_key_the_document_asks_for_none(document: dict[str, Any]) -> None:
+    assert "securitySchemes" not in document["components"]
+    for calls in document["paths"].values():
+        for call in calls.values():
+            assert "security" not in call
+            assert not {"401", "403"} & set(call["responses"])
 
 
 def test_without_a_model_the_document_describes_what_every_model_takes(shared_url: str, tmp_path: Path) -> None:
