@@ -18,7 +18,7 @@ class Caller(NamedTuple):
     @property
     def who(self) -> str:
         """For the audit log."""
-        return f"key {self.id} ({self.name})"
+        return self.id if self.id == ANYONE.id else f"key {self.id} ({self.name})"
 
 
 ANYONE = Caller("anyone", "anyone", frozenset({"score", "read", "admin"}))  # where no key is asked for

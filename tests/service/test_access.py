@@ -12,6 +12,7 @@ from service.app import create_app
 from service.key_scope import KeyScope, declared
 from service.store.audit import newest
 from service.store.database import open_engine
+from tests.published import Published
 from tests.service.callers import made, revoked, sent
 from tests.service.requests import by_features
 from tests.service.serving import NOW, TestClient, serving, settings_for, until
@@ -224,6 +225,12 @@ def test_who_activated_a_model_is_in_the_log(store_url: str, own_models_dir: Pat
         assert client.post("/models/none/activate", headers=sent(token)).status_code == 404
     assert (f"key {token.id} (shop CRM)", "model.activated", version) in told(store_url)
     assert len([one for one in told(store_url) if one[1] == "model.activated"]) == 1
+
+
+def test_who_needs_no_key_is_anyone_in_the_log(sqlite_url: str, own_models_dir: Path, published: Published) -> None:
+    with serving(settings_for(sqlite_url, own_models_dir)) as client:
+        assert client.post(f"/models/{published.second}/activate").status_code == 200
+    assert told(sqlite_url) == [("anyone", "model.activated", published.second)]
 
 
 def test_the_use_of_keys_and_refusals_are_in_the_log_when_the_service_has_stopped(

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tests.service.callers import made, revoked, sent
 from tests.service.server import server
+from tests.service.serving import until
 
 ANYWHERE = "0.0.0.0"
 KEY = "0123456789abcdef0123456789abcdef"
@@ -62,6 +63,20 @@ def test_keys_for_networks_are_held_to_the_connection_and_to_trusted_proxies(sql
         assert httpx.get(f"{running.url}/segments", headers=forwarded).status_code == 401
     with server(database_url=sqlite_url, models_dir=models_dir, trusted_proxies="127.0.0.0/8") as running:
         assert httpx.get(f"{running.url}/segments", headers=forwarded, timeout=60).status_code == 200
+
+
+def test_a_revoked_key_stops_in_every_process(store_url: str, models_dir: Path) -> None:
+    token = made(store_url, "read")
+    with server(database_url=store_url, models_dir=models_dir, workers=2) as running:
+
+        def statuses() -> set[int]:
+            """Of many connections, so that each process takes some."""
+            url, key = f"{running.url}/segments", sent(token)
+            return {httpx.get(url, headers=key, timeout=60).status_code for _ in range(20)}
+
+        assert statuses() == {200}
+        revoked(store_url, token)
+        until(lambda: statuses() == {401})
 
 
 def test_no_secret_is_in_the_log_or_the_store(sqlite_url: str, models_dir: Path) -> None:
