@@ -75,7 +75,7 @@ verified_models = sa.Table(
     sa.Column("libraries", sa.Text, nullable=False),
 )
 
-# Batches that may be sent again: the key's digest, the id of the first item's answer, and the moment they began.
+# Written by processes of the version before, which may run until they are replaced; a later migration drops it.
 batches = sa.Table(
     "batches",
     metadata,
@@ -125,4 +125,20 @@ audit_head = sa.Table(
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
     sa.CheckConstraint("id = 1", name="only_one"),
+)
+
+# What was asked under an Idempotency-Key, and what was answered: see KeyRecord.
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("body_digest", sa.String(64), nullable=True),
+    sa.Column("first_id", key(26), nullable=False),
+    sa.Column("model_version", sa.String, nullable=True),
+    sa.Column("started_at", UtcTime, nullable=False, index=True),
+    sa.Column("claim", sa.String(32), nullable=True),
+    sa.Column("claimed_until", UtcTime, nullable=True),
+    sa.Column("status", sa.Integer, nullable=True),
+    sa.Column("answer", sa.LargeBinary, nullable=True),
+    sa.Column("customer_digest", sa.String(64), nullable=True, index=True),
 )

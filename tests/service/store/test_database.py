@@ -11,7 +11,16 @@ from service.store.database import downgrade, open_engine, pending, upgrade
 from service.store.errors import StoreUnavailable, UnknownRevision, UnusableDatabaseUrl
 from service.store.schema import metadata
 
-TABLES = {"api_keys", "assignments", "audit", "audit_head", "batches", "customers", "verified_models"}
+TABLES = {
+    "api_keys",
+    "assignments",
+    "audit",
+    "audit_head",
+    "batches",
+    "customers",
+    "idempotency_keys",
+    "verified_models",
+}
 
 
 def tables(engine: sa.Engine) -> set[str]:
@@ -32,7 +41,7 @@ def test_constraints_have_the_names_the_metadata_gives_them(engine: sa.Engine) -
 
 
 def test_up_down_and_up_again(empty_engine: sa.Engine) -> None:
-    assert pending(empty_engine) == ["0001", "0002", "0003", "0004", "0005"]
+    assert pending(empty_engine) == ["0001", "0002", "0003", "0004", "0005", "0007"]
     upgrade(empty_engine)
     assert tables(empty_engine) == TABLES
     assert pending(empty_engine) == []
