@@ -138,6 +138,23 @@ class AnswerRecord(BaseModel):
         default_factory=dict, description="Transactions that were left out, by the cleaning rule that did."
     )
 
+    @classmethod
+    def bare(cls, row: Assignment) -> "AnswerRecord":
+        """What is stored of an answer, where the model that gave it is gone."""
+        stored = StoredRecord.of(row)
+        return cls(
+            **stored.model_dump(exclude={"assigned_at"}),
+            membership=[Share(**stored.segment.model_dump(), share=row.confidence)],
+            reasons=[],
+            contributions={},
+            margin=None,
+            decays_on=None,
+            becomes=None,
+            next_segment=None,
+            outside_training=[],
+            recommendation=None,
+        )
+
 
 class StoredRecord(BaseModel):
     """An answer as the store has it, without the words around it."""

@@ -15,9 +15,9 @@ from service import documentation, problem
 from service.access import Door
 from service.body_limit import BodyLimit
 from service.content_encoding import ContentEncoding
+from service.idempotency import Idempotency
 from service.key_scope import Needs
 from service.key_use import KeyUse
-from service.keyed_batches import KeyedBatches
 from service.live_keys import LiveKeys
 from service.live_model import LiveModel
 from service.memory import give_back
@@ -29,6 +29,7 @@ from service.settings import Settings
 from service.shortcut import Shortcut
 from service.state import Service
 from service.store.database import open_engine, upgrade
+from service.store.idempotency import IdempotencyKeys
 from service.store.keys import KeyStore
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
@@ -103,10 +104,12 @@ def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
         signing_key=settings.signing_key_bytes,
         clock=clock,
     )
-    writer, keyed = GroupCommit(engine, settings.queue_rows), KeyedBatches(engine, reader, clock)
+    writer, ids = GroupCommit(engine, settings.queue_rows), UlidFactory()
+    idempotency = Idempotency(IdempotencyKeys(engine), ids, clock)
     key_store, key = KeyStore(engine), settings.api_key.get_secret_value() if settings.api_key else None
     keys = LiveKeys(key_store, key, not settings.needs_key, settings.proxies, clock)
-    return Service(settings, engine, reader, writer, live, UlidFactory(), clock, keyed, keys, KeyUse(key_store, clock))
+    use = KeyUse(key_store, clock)
+    return Service(settings, engine, reader, writer, live, ids, clock, idempotency, keys, use)
 
 
 def prepare(settings: Settings) -> None:

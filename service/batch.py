@@ -17,6 +17,7 @@ from service.forms.answers import Answers
 from service.forms.checked_columns import CheckedColumns, checked
 from service.forms.reader import Chunk, Item
 from service.forms.sent_columns import SentColumns
+from service.idempotency import REUSED
 from service.keyed_batches import KeyedBatch
 from service.served_model import ServedModel
 from service.state import Service
@@ -96,9 +97,8 @@ class Batch:
         if not isinstance(chunk, SentColumns):
             return self._items(start, [self._case(item) for item in chunk])
         customers = checked(chunk, self.served, self.now)
-        if self.answers.by_columns and not (self.keyed and self.keyed.again):
-            return self._columns(start, customers)
-        return self._items(start, customers.cases())
+        by_columns = self._columns(start, customers) if self.answers.by_columns else None
+        return by_columns or self._items(start, customers.cases())
 
     def _case(self, item: Item) -> Case | Exception:
         if isinstance(item, Exception):
@@ -117,7 +117,9 @@ class Batch:
         decided: list[Assigned | Remembered | Exception] = [
             next(assigned) if isinstance(case, Case) else case for case in cases
         ]
-        if stored:
+        if self.keyed:
+            self.keyed.name((start + index, one) for index, one in enumerate(decided) if isinstance(one, Exception))
+        if self.keyed and self.keyed.again:
             decided = [self._as_stored(one, stored.get(place)) for one, place in zip(decided, every, strict=True)]
         rows = [] if self.dry_run else [one.row for one in decided if isinstance(one, Assigned)]
         return DecidedItems(self.served, decided, rows)
@@ -130,15 +132,12 @@ class Batch:
     def _as_stored(
         self, one: Assigned | Remembered | Exception, stored: Assignment | None
     ) -> Assigned | Remembered | Exception:
-        """The answer that was stored for an item when the batch was sent before."""
-        if stored is None or isinstance(one, Remembered):
+        """The answer that was stored for an item when the batch was sent before. Raises KeyReused."""
+        if stored is None:
+            if self.keyed and self.keyed.answered and isinstance(one, Assigned):
+                raise KeyReused(REUSED)
             return one
-        if isinstance(one, Exception) or one.row.customer_id != stored.customer_id:
-            return KeyReused(
-                "this Idempotency-Key began with a body that had another customer here; send that body again, or this "
-                "one with a key of its own"
-            )
-        if one.row == stored:
+        if isinstance(one, Assigned) and one.row == stored:
             return Remembered(one, self.served)
         served = self.service.live.earlier(stored.model_version)
         if served is None:
@@ -146,14 +145,25 @@ class Batch:
                 f"this was answered by the model {stored.model_version}, which is not published any more; "
                 "the customer's history has what is stored"
             )
-        return Remembered(remembered(stored, served), served)
+        if not isinstance(one, Assigned) or not _same_request(one.row, stored):
+            raise KeyReused(REUSED)
+        again = remembered(stored, served)
+        return Remembered(again._replace(case=again.case._replace(ignored=one.case.ignored)), served)
 
-    def _columns(self, start: int, customers: CheckedColumns) -> DecidedColumns:
+    def _columns(self, start: int, customers: CheckedColumns) -> DecidedColumns | None:
+        """The same by columns; None where some of the items are stored and some are not, or not as they are here."""
         served, count = self.served, len(customers)
         placed = served.model.scorer.place_many(customers.values)
         confidence = [round(one, 4) for one in placed.confidence.tolist()]
         ids = None if self.dry_run else self.keyed.ids(start, count) if self.keyed else self._new_ids(count)
         rows = customers.rows(ids, placed, confidence, served, self.now) if ids else []
+        if self.keyed and ids:
+            self.keyed.name((start + index, error) for index, error in customers.wrong.items())
+            stored = self.keyed.stored(ids)
+            if stored or self.keyed.answered:
+                if stored != {row.id: row for row in rows}:
+                    return None
+                rows = []
         return DecidedColumns(served, customers, placed, confidence, ids, rows, dict(customers.wrong))
 
     def _new_ids(self, count: int) -> list[str]:
@@ -187,6 +197,7 @@ class Batch:
         except RowRefused:
             alone = await asyncio.gather(*(self._alone(row) for row in part.decided.rows))
             errors: Mapping[int, Exception] = {row: error for row, error in enumerate(alone) if error is not None}
+            trouble = next((error for error in alone if error is not None), None)
         except StoreError as error:
             trouble, errors = error, dict.fromkeys(range(len(part.decided.rows)), error)
         else:
@@ -210,6 +221,12 @@ class Batch:
 def part_size(service: Service, by_columns: bool = False) -> int:
     """Customers in a part; where the writer's queue is short, few enough that the parts under way fit in it."""
     return max(1, min(PART_BY_COLUMNS if by_columns else PART, service.settings.queue_rows // (UNDER_WAY + 2)))
+
+
+def _same_request(row: Assignment, stored: Assignment) -> bool:
+    """Whether two rows are of one customer at one moment with the same features, whatever was decided."""
+    same = (row.customer_id, row.as_of) == (stored.customer_id, stored.as_of)
+    return same and row.feature_values == stored.feature_values
 
 
 def _failed(error: StoreError) -> asyncio.Future[None]:

@@ -43,8 +43,16 @@ class BrokenBody(Exception):
     """A request's body is not encoded as its headers say, or breaks off."""
 
 
-class BatchInProgress(Exception):
-    """Another request is being answered under the same key."""
+class RequestInProgress(Exception):
+    """Another request is being answered under the same key; try again after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BatchInProgress(RequestInProgress):
+    """The same of a batch, which may take long."""
 
 
 class KeyReused(Exception):

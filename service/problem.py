@@ -22,6 +22,7 @@ from service.errors import (
     InvalidRequest,
     KeyReused,
     NotReady,
+    RequestInProgress,
     Unauthorized,
     UnknownCustomer,
 )
@@ -65,6 +66,7 @@ TABLE: Mapping[type[Exception], tuple[str, HTTPStatus]] = {
     BodyTooLarge: ("content-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     BrokenBody: ("broken-body", HTTPStatus.BAD_REQUEST),
     BatchInProgress: ("batch-in-progress", HTTPStatus.CONFLICT),
+    RequestInProgress: ("request-in-progress", HTTPStatus.CONFLICT),
     KeyReused: ("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY),
     InvalidRequest: ("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
     UnknownCustomer: ("unknown-customer", HTTPStatus.NOT_FOUND),
@@ -93,7 +95,7 @@ def problem_of(error: Exception, request_id: str) -> Problem:
 
 def item_problem(error: Exception) -> Problem:
     """The problem of one item of a batch; of a fault of ours the log has the rest."""
-    problem = problem_of(error, new_request_id())
+    problem = problem_of(error, getattr(error, "request_id", None) or new_request_id())
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request %s failed", problem.request_id, exc_info=error)
     return problem

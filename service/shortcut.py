@@ -9,10 +9,12 @@ from service.routes.segment import JSON, check_is_json
 from service.state import Service
 
 PATH = "/segment"
+KEY = b"idempotency-key"
 
 
 class Shortcut:
-    """Answers POST /segment, without parameters, as the route of that name does; all else goes on to the router."""
+    """Answers POST /segment, without parameters and key, as the route of that name does; all else goes on to the
+    router."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
@@ -20,6 +22,9 @@ class Shortcut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope["query_string"]:
+            await self._app(scope, receive, send)
+            return
+        if KEY in dict(scope["headers"]):
             await self._app(scope, receive, send)
             return
         try:

@@ -7,8 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from starlette.requests import Request
 
+from service.idempotency import Idempotency
 from service.key_use import KeyUse
-from service.keyed_batches import KeyedBatches
 from service.live_keys import LiveKeys
 from service.live_model import LiveModel
 from service.settings import Settings
@@ -28,7 +28,7 @@ class Service:
     live: LiveModel
     ids: UlidFactory
     clock: Callable[[], datetime]
-    keyed: KeyedBatches
+    idempotency: Idempotency
     keys: LiveKeys
     key_use: KeyUse
 

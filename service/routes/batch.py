@@ -1,6 +1,5 @@
 """POST /segment/batch: assign many customers."""
 
-import re
 from http import HTTPStatus
 from typing import Any
 
@@ -9,29 +8,15 @@ from starlette.responses import Response
 
 from service.answer import BatchAnswer
 from service.batch_response import BatchOrder, BatchResponse
-from service.errors import Fault, InvalidRequest
 from service.forms.form import Form
 from service.key_scope import KeyScope, needs
 from service.negotiation import answer_form, sent_form
 from service.routes.bytes_route import BytesRoute
 from service.routes.dry_run import DRY_RUN, is_dry_run
+from service.routes.idempotency_key import ANSWERED, IDEMPOTENCY_KEY, keyed_request
 from service.routes.responses import problems
 from service.state import service_of
 
-KEY = "Idempotency-Key"
-_VISIBLE = re.compile(r"[!-~]{1,255}")
-
-PARAMETERS: list[dict[str, Any]] = [
-    DRY_RUN,
-    {
-        "name": KEY,
-        "in": "header",
-        "required": False,
-        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-        "description": "A batch that was interrupted goes on when the same body is sent again with the same key within "
-        "24 hours: what was stored is answered again, and not stored again.",
-    },
-]
 STREAMED: dict[str, Any] = {
     Form.NDJSON: {"schema": {"type": "string", "description": "A `BatchItem` a line."}},
     Form.CSV: {"schema": {"type": "string", "description": "A row per item."}},
@@ -45,8 +30,8 @@ router = APIRouter(tags=["assign"], route_class=BytesRoute)
     "/segment/batch",
     summary="Assign many customers",
     response_model=BatchAnswer,
-    responses={HTTPStatus.OK: {"content": STREAMED}, **problems(400, 406, 409, 413, 415, 422)},
-    openapi_extra={"parameters": PARAMETERS, **needs(KeyScope.SCORE)},
+    responses={HTTPStatus.OK: {**ANSWERED, "content": STREAMED}, **problems(400, 406, 409, 413, 415, 422)},
+    openapi_extra={"parameters": [DRY_RUN, IDEMPOTENCY_KEY], **needs(KeyScope.SCORE)},
 )
 async def batch(request: Request) -> Response:
     """Assigns any number of customers; the answers come in the order sent, and a bad customer fails alone.
@@ -55,11 +40,5 @@ async def batch(request: Request) -> Response:
     """
     sent = sent_form(request.headers.get("content-type"))
     wanted = answer_form(",".join(request.headers.getlist("accept")), sent)
-    return BatchResponse(request, service_of(request), BatchOrder(sent, wanted, is_dry_run(request), _key(request)))
-
-
-def _key(request: Request) -> str | None:
-    sent = request.headers.getlist(KEY)
-    if len(sent) > 1 or (sent and not _VISIBLE.fullmatch(sent[0])):
-        raise InvalidRequest([Fault(KEY, "must be 1 to 255 visible ASCII characters, without spaces")])
-    return sent[0] if sent else None
+    order = BatchOrder(sent, wanted, is_dry_run(request), keyed_request(request))
+    return BatchResponse(request, service_of(request), order)

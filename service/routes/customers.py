@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from models.customer import LONGEST, customer_id
-from service.answer import AnswerRecord, Recommendation, SegmentName, Share, StoredRecord
+from service.answer import AnswerRecord, Recommendation, SegmentName, StoredRecord
 from service.assigning import recall
 from service.errors import Fault, InvalidRequest, UnknownCustomer
 from service.key_scope import KeyScope, needs
@@ -97,20 +97,7 @@ def current(id: Id, request: Request) -> Response:
     served = service.live.earlier(row.model_version)
     if served is not None:
         return Response(recall(row, served), media_type="application/json")
-    stored = StoredRecord.of(row)
-    bare = AnswerRecord(
-        **stored.model_dump(exclude={"assigned_at"}),
-        membership=[Share(**stored.segment.model_dump(), share=row.confidence)],
-        reasons=[],
-        contributions={},
-        margin=None,
-        decays_on=None,
-        becomes=None,
-        next_segment=None,
-        outside_training=[],
-        recommendation=None,
-    )
-    return Response(bare.model_dump_json(), media_type="application/json")
+    return Response(AnswerRecord.bare(row).model_dump_json(), media_type="application/json")
 
 
 def _current(sent: str, service: Service) -> Assignment:

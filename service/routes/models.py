@@ -1,16 +1,21 @@
 """GET /models…, POST /models/{version}/activate: the registry."""
 
+import asyncio
 from datetime import datetime
+from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
+from starlette.responses import Response
 
 from models.errors import ModelError, NoActiveModel
 from models.manifest import Manifest
 from models.registry import Registry
 from service.caller import caller_of
+from service.idempotency import Answer, Claim
 from service.key_scope import KeyScope, needs
 from service.live_model import LiveModel
+from service.routes.idempotency_key import ANSWERED, IDEMPOTENCY_KEY, json_response, keyed_request
 from service.routes.responses import problems
 from service.state import service_of
 from service.store.audit import AuditEntry, record
@@ -82,16 +87,23 @@ def model(version: str, request: Request) -> ModelDetail:
 @router.post(
     "/{version}/activate",
     summary="Serve a model",
-    responses=problems(404, 409, 422),
-    openapi_extra=needs(KeyScope.ADMIN),
+    response_model=Activated,
+    responses={HTTPStatus.OK: ANSWERED, **problems(404, 409, 422)},
+    openapi_extra={"parameters": [IDEMPOTENCY_KEY], **needs(KeyScope.ADMIN)},
 )
-def activate(version: str, request: Request) -> Activated:
+async def activate(version: str, request: Request) -> Response:
     """Checks and proves the version, then has all service processes answer with it."""
-    service = service_of(request)
-    served = service.live.activate(version)
-    who = caller_of(request.scope).who
-    record(service.engine, AuditEntry(service.clock(), who, "model.activated", served.model.version))
-    return Activated(active=served.model.version)
+    service, keyed, who = service_of(request), keyed_request(request), caller_of(request.scope).who
+
+    async def activated(claim: Claim | None = None) -> Answer:
+        served = await asyncio.to_thread(service.live.activate, version)
+        entry = AuditEntry(service.clock(), who, "model.activated", served.model.version)
+        await asyncio.to_thread(record, service.engine, entry)
+        return Answer(HTTPStatus.OK, Activated(active=served.model.version).model_dump_json().encode())
+
+    if keyed is None:
+        return json_response((await activated()).body or b"")
+    return json_response(*await service.idempotency.once(keyed.with_body(await request.body()), activated))
 
 
 def _line(live: LiveModel, version: str, active: str | None) -> ModelLine:

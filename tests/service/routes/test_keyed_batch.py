@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -12,13 +13,15 @@ from models.registry import Registry
 from service.batch import PART
 from service.forms.form import Form
 from service.store.database import open_engine
-from service.store.schema import assignments, batches
+from service.store.schema import assignments, idempotency_keys
 from service.store.ulid import number_of
 from tests.published import Published
 from tests.service.forms.sent import GOOD_AND_BAD, SENT, answered, as_ndjson, post
 from tests.service.forms.test_forms import rows_stored
 from tests.service.requests import by_features, by_transactions, line
+from tests.service.server import server
 from tests.service.serving import NOW, TestClient, serving, settings_for
+from tests.service.stream_client import stream
 
 ITEMS = [
     *GOOD_AND_BAD,
@@ -47,13 +50,54 @@ def test_the_same_batch_is_answered_the_same_and_stored_once(client: TestClient,
 
 @pytest.mark.parametrize("accept", list(Form))
 @pytest.mark.parametrize("sent", SENT)
-def test_the_form_may_be_another_one_the_second_time(shared_client: TestClient, sent: str, accept: Form) -> None:
-    key = f"{sent}{accept}".replace(" ", "-")
-    first = answered(post(shared_client, sent, SENT[sent][1](GOOD_AND_BAD), accept, idempotency_key=key))
-    again = answered(post(shared_client, "list", SENT["list"][1](GOOD_AND_BAD), idempotency_key=key))
-    assert again == first
-    by_sent = answered(post(shared_client, sent, SENT[sent][1](GOOD_AND_BAD), accept, idempotency_key=key))
-    assert by_sent == first
+def test_the_answer_is_the_same_to_the_byte_in_every_form(shared_client: TestClient, sent: str, accept: Form) -> None:
+    key, body = f"{sent}{accept}".replace(" ", "-"), SENT[sent][1](GOOD_AND_BAD)
+    first, again = (post(shared_client, sent, body, accept, idempotency_key=key) for _ in range(2))
+    assert first.status_code == 200
+    assert again.content == first.content
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    # The same may be asked for in another form.
+    assert answered(post(shared_client, sent, body, Form.JSON, idempotency_key=key)) == answered(first)
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_what_was_left_out_of_transactions_is_told_again(shared_client: TestClient, sent: str) -> None:
+    items = [by_transactions(line(), line(stock_code="POST"), customer_id=name) for name in ("1", "2")]
+    key, body = f"transactions {sent}".replace(" ", "-"), SENT[sent][1](items)
+    first, again = (post(shared_client, sent, body, Form.NDJSON, idempotency_key=key) for _ in range(2))
+    assert again.content == first.content
+    assert first.content.count(b'"ignored":{"non_product":1}') == 2
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_another_body_is_refused_as_a_whole(client: TestClient, store_url: str, sent: str) -> None:
+    bodies = [[by_features("1"), by_features("2")], [by_features("1"), by_features("2", frequency=1.0)]]
+    bodies += [[by_features("1"), by_features("zwei")], [by_features("1"), by_features("2"), by_features("3")]]
+    first = post(client, sent, SENT[sent][1](bodies[0]), idempotency_key="other")
+    for other in bodies[1:]:
+        refused = post(client, sent, SENT[sent][1](other), idempotency_key="other")
+        assert refused.status_code == 422
+        assert refused.json()["type"] == "urn:segmentation:problem:idempotency-key-reused"
+    assert post(client, sent, SENT[sent][1](bodies[0]), idempotency_key="other").content == first.content
+    assert rows_stored(store_url) == 2
+
+
+def test_a_stream_that_ends_otherwise_says_so_last(client: TestClient, store_url: str) -> None:
+    items = [by_features("1"), by_features("2")]
+    results(client, items, "ends")
+    *others, last = results(client, items[:1], "ends")
+    assert [one["answer"]["customer_id"] for one in others] == ["1"]
+    assert last["problem"]["type"] == "urn:segmentation:problem:idempotency-key-reused"
+    assert rows_stored(store_url) == 2
+
+
+def interrupt(url: str) -> None:
+    """Has all batches be as a process leaves them that is killed once everything is stored."""
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(idempotency_keys.update().values(status=None, body_digest=None))
+    engine.dispose()
 
 
 def test_ids_follow_the_places_and_what_was_not_stored_is_stored_the_second_time(
@@ -61,6 +105,7 @@ def test_ids_follow_the_places_and_what_was_not_stored_is_stored_the_second_time
 ) -> None:
     items = [by_features(str(index)) for index in range(PART + 5)]
     begun = results(client, items[:3], "halfway")
+    interrupt(store_url)
     whole = results(client, items, "halfway")
     assert whole[:3] == begun
     ids = [number_of(one["answer"]["assignment_id"]) for one in whole]
@@ -68,21 +113,22 @@ def test_ids_follow_the_places_and_what_was_not_stored_is_stored_the_second_time
     assert rows_stored(store_url) == len(items)
 
 
+@pytest.mark.parametrize("sent", SENT)
+def test_a_batch_that_goes_on_is_answered_as_if_nothing_had_been(client: TestClient, store_url: str, sent: str) -> None:
+    body = SENT[sent][1](GOOD_AND_BAD)
+    first = post(client, sent, body, idempotency_key="on")
+    interrupt(store_url)
+    again = post(client, sent, body, idempotency_key="on")
+    assert again.content == first.content
+    assert "idempotency-replayed" not in again.headers
+    assert rows_stored(store_url) == 4
+
+
 def test_other_keys_are_other_batches(client: TestClient, store_url: str) -> None:
     one, other = results(client, ITEMS, "one"), results(client, ITEMS, "other")
     assert rows_stored(store_url) == 12
     ids = [{one["answer"]["assignment_id"] for one in found if "answer" in one} for found in (one, other)]
     assert not ids[0] & ids[1]
-
-
-def test_another_customer_in_a_place_that_is_stored_is_refused_alone(client: TestClient, store_url: str) -> None:
-    results(client, [by_features("1"), by_features("2"), by_features("3")], "reused")
-    found = results(client, [by_features("1"), by_features("zwei"), by_features("3", frequency=-1)], "reused")
-    assert "answer" in found[0]
-    for one in found[1:]:
-        assert one["problem"]["type"] == "urn:segmentation:problem:idempotency-key-reused"
-        assert one["problem"]["status"] == 422
-    assert rows_stored(store_url) == 3
 
 
 def test_the_moment_stays_that_of_the_first_time(store_url: str, models_dir: Path) -> None:
@@ -97,19 +143,24 @@ def test_the_moment_stays_that_of_the_first_time(store_url: str, models_dir: Pat
     assert answers[2]["as_of"] == "2011-12-11T15:30:00Z"
     engine = open_engine(store_url)
     with engine.connect() as connection:
-        assert connection.execute(sa.select(sa.func.count()).select_from(batches)).scalar_one() == 1
+        assert connection.execute(sa.select(sa.func.count()).select_from(idempotency_keys)).scalar_one() == 1
     engine.dispose()
 
 
-def test_answers_of_the_model_before_are_given_by_that_model(
+def test_a_batch_is_of_one_model_whichever_is_active_when_it_goes_on(
     store_url: str, own_models_dir: Path, published: Published
 ) -> None:
+    items = [*ITEMS, by_features("more")]
     with serving(settings_for(store_url, own_models_dir)) as client:
-        first = results(client, [by_features("1"), by_features("2")], "models")
+        first = results(client, items, "models")
+        with_more = results(client, items[:-1], "stopped")
+        interrupt(store_url)
         assert client.post(f"/models/{published.second}/activate").status_code == 200
-        again = results(client, [by_features("1"), by_features("2"), by_features("3")], "models")
-        assert again[:2] == first
-        assert again[2]["answer"]["model_version"] == published.second
+        assert results(client, items, "models") == first
+        again = results(client, items, "stopped")
+    assert again[:-1] == with_more
+    assert again[-1]["answer"]["model_version"] == published.first
+    assert again[8]["answer"]["ignored"] == {"non_product": 1}
 
 
 def test_answers_of_a_model_that_is_gone_say_so(store_url: str, own_models_dir: Path, published: Published) -> None:
@@ -124,13 +175,25 @@ def test_answers_of_a_model_that_is_gone_say_so(store_url: str, own_models_dir: 
     assert rows_stored(store_url) == 1
 
 
-def test_a_key_under_way_is_not_given_out_again(shared_client: TestClient) -> None:
-    keyed = shared_client.app.state.service.keyed  # type: ignore[attr-defined]
-    with keyed.held("busy"):
-        response = post(shared_client, "list", b"[]", idempotency_key="busy")
-        assert response.status_code == 409
-        assert response.json()["type"] == "urn:segmentation:problem:batch-in-progress"
-    assert post(shared_client, "list", b"[]", idempotency_key="busy").status_code == 200
+def test_a_batch_under_way_in_another_process_is_not_begun_again(store_url: str, models_dir: Path) -> None:
+    settings = {"database_url": store_url, "models_dir": models_dir}
+    headers = {"content-type": Form.NDJSON, "idempotency-key": "busy"}
+    with server(**settings) as one, server(**settings) as other:
+        with stream(one.url, Form.NDJSON, Idempotency_Key="busy") as client:
+            lines = client.lines()
+            client.send(as_ndjson([by_features("1")]))
+            first = next(lines)  # it is stored, and the end has not come yet
+            for running in (one, other):
+                response = httpx.post(f"{running.url}/segment/batch", content=b"", headers=headers, timeout=60)
+                assert response.status_code == 409
+                assert response.json()["type"] == "urn:segmentation:problem:batch-in-progress"
+                assert int(response.headers["retry-after"]) >= 1
+            client.send(b"")
+            assert list(lines) == []
+        body = as_ndjson([by_features("1")])
+        again = httpx.post(f"{other.url}/segment/batch", content=body, headers=headers, timeout=60)
+    assert again.content == first
+    assert rows_stored(store_url) == 1
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ä".encode(), "x" * 256, "tab\t"])
@@ -156,6 +219,6 @@ def test_a_dry_run_begins_no_batch(client: TestClient, store_url: str) -> None:
     assert rows_stored(store_url) == 0
     engine = open_engine(store_url)
     with engine.connect() as connection:
-        assert connection.execute(sa.select(batches)).all() == []
+        assert connection.execute(sa.select(idempotency_keys)).all() == []
         assert connection.execute(sa.select(assignments)).all() == []
     engine.dispose()
