@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pydantic_core import to_json
 
 from models.errors import ModelError
 from service.errors import InvalidRequest, KeyReused, NotReady, RequestInProgress
-from service.store.errors import RowRefused, StoreError
+from service.store.errors import RowRefused, StoreError, StoreUnavailable
 from service.store.idempotency import IdempotencyKeys, KeyRecord, digest_of_customer
 from service.store.ulid import UlidFactory
 
@@ -22,12 +22,14 @@ from service.store.ulid import UlidFactory
 LEASE = timedelta(seconds=6)
 RENEWED_EVERY = LEASE / 3
 RETRY_AFTER = 1.0
+PATIENCE = 10.0  # seconds for one change of a record
 # After these nothing was stored.
 NOTHING_STORED = (InvalidRequest, NotReady, ModelError, RowRefused)
 
 REPLAYED = {"Idempotency-Replayed": "true"}  # the header of an answer that was given before
 RUNNING = "a request with this Idempotency-Key is being answered; send it again in a moment"
 REUSED = "this Idempotency-Key came with another body before; send that body again, or this one with a key of its own"
+T = TypeVar("T")
 logger = logging.getLogger("segmentation.idempotency")
 
 
@@ -125,7 +127,7 @@ class Idempotency:
     async def _claim(self, request: KeyedRequest, first_id: str, model_version: str | None) -> Claim:
         now, holder = self._clock(), secrets.token_hex(16)
         wanted = KeyRecord(*request, first_id, model_version, now, holder, now + LEASE)
-        found = await asyncio.to_thread(self._keys.claim, wanted, now)
+        found = await _in_time(self._keys.claim, wanted, now)
         if None not in (found.body_digest, request.body_digest) and found.body_digest != request.body_digest:
             raise KeyReused(REUSED)
         if found.status is None and found.claim != holder:
@@ -140,6 +142,16 @@ class Idempotency:
     async def _told(self, change: Callable[..., None], *about: object) -> None:
         """A change without which the request is still right: the claim ends by itself, and what was stored is found."""
         try:
-            await asyncio.to_thread(change, *about)
+            await _in_time(change, *about)
         except StoreError as error:
             logger.warning("an Idempotency-Key's record could not be changed: %s", error)
+
+
+async def _in_time(change: Callable[..., T], *about: object) -> T:
+    """What blocks, off the event loop. A claim that comes later than this has ended by then."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asyncio.to_thread(change, *about)
+    except TimeoutError as error:
+        said = f"The database has not answered for {PATIENCE:g} s; send the request again with the same key."
+        raise StoreUnavailable(said, RETRY_AFTER) from error

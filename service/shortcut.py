@@ -21,10 +21,13 @@ class Shortcut:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope["query_string"]:
-            await self._app(scope, receive, send)
-            return
-        if KEY in dict(scope["headers"]):
+        if (
+            scope["type"] != "http"
+            or scope["path"] != PATH
+            or scope["method"] != "POST"
+            or scope["query_string"]
+            or KEY in dict(scope["headers"])
+        ):
             await self._app(scope, receive, send)
             return
         try:

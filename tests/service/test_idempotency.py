@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -237,6 +239,54 @@ def test_of_several_processes_one_works_and_all_answer_the_same(store_url: str, 
             assert sum(not is_replayed(one) for one in done) == 1
             assert {problem(one) for one in answers if one not in done} <= {(409, "request-in-progress")}
     assert count(store_url) == 3
+
+
+@contextmanager
+def without_history(url: str) -> Iterator[None]:
+    """A database that cannot store an answer for a while."""
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE assignments RENAME TO away"))
+    try:
+        yield
+    finally:
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE away RENAME TO assignments"))
+        engine.dispose()
+
+
+def test_what_the_database_could_not_store_is_stored_when_it_is_sent_again(client: TestClient, store_url: str) -> None:
+    with without_history(store_url):
+        assert problem(post(client, BUYER, "a")) == (503, "store-unavailable")
+        assert problem(post(client, by_features(), "a")) == (422, "idempotency-key-reused")
+    until(lambda: post(client, BUYER, "a").status_code == 200)
+    assert is_replayed(post(client, BUYER, "a"))
+    assert count(store_url) == 1
+
+
+def test_a_batch_that_could_not_all_be_stored_goes_on_when_it_is_sent_again(client: TestClient, store_url: str) -> None:
+    items = [by_features("1"), by_features("2")]
+    with without_history(store_url):
+        assert post(client, items, "a", "/segment/batch").status_code == 503
+    until(lambda: post(client, items, "a", "/segment/batch").status_code == 200)
+    again = post(client, items, "a", "/segment/batch")
+    assert (is_replayed(again), again.json()["assigned"]) == (True, 2)
+    assert count(store_url) == 2
+
+
+def test_a_database_that_does_not_answer_is_not_waited_for_for_ever(
+    client: TestClient, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(store_url)
+    with monkeypatch.context() as hurried:
+        hurried.setattr("service.idempotency.PATIENCE", 0.05)
+        with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
+            held = "SELECT 1" if engine.dialect.name == "sqlite" else "LOCK TABLE idempotency_keys"
+            connection.execute(sa.text(held))
+            refused = post(client, BUYER, "a")
+    engine.dispose()
+    assert problem(refused) == (503, "store-unavailable")
+    assert int(refused.headers["retry-after"]) >= 1
 
 
 # Claims --------------------------------------------------------------------------------------------
