@@ -98,7 +98,7 @@ class Batch:
             return self._items(start, [self._case(item) for item in chunk])
         customers = checked(chunk, self.served, self.now)
         by_columns = self._columns(start, customers) if self.answers.by_columns else None
-        return by_columns or self._items(start, customers.cases())
+        return self._items(start, customers.cases()) if by_columns is None else by_columns
 
     def _case(self, item: Item) -> Case | Exception:
         if isinstance(item, Exception):

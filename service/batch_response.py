@@ -61,7 +61,7 @@ READERS: dict[Form, Callable[[ServedModel, int, int], Reader]] = {
 
 
 class BatchOrder(NamedTuple):
-    """How a batch comes, how it is to be answered, and whether it is stored; `key` is its Idempotency-Key's."""
+    """How a batch comes, how it is to be answered, and whether it is stored; `key` is there if it has a key."""
 
     sent: Form
     wanted: Form
