@@ -22,7 +22,9 @@ from service.live_keys import LiveKeys
 from service.live_model import LiveModel
 from service.memory import give_back
 from service.negotiation import is_streamed
+from service.observed import Observed
 from service.proving import Prover
+from service.request_log import log_request
 from service.routes import batch, customers, health, models, segment, segments
 from service.served_model import Limits
 from service.settings import Settings
@@ -34,10 +36,12 @@ from service.store.keys import KeyStore
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
+from service.templates import Templates
 
 DESCRIPTION = """Turns a customer's purchases into a segment, says why, and what to do about it.
 
 Every answer is stored before it is given. Errors are RFC 9457 problems."""
+ROUTERS = (segment.router, batch.router, segments.router, customers.router, models.router, health.router)
 
 
 def utc_now() -> datetime:
@@ -64,10 +68,11 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     app.state.service = service
     problem.install(app)
-    for router in (segment.router, batch.router, segments.router, customers.router, models.router, health.router):
+    for router in ROUTERS:
         app.include_router(router)
     documentation.install(app, service.live.current, guarded=lambda: not service.keys.open)
-    app.door = _door(app.inside, service, Needs(app.routes))
+    routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
+    app.door = _door(app.inside, service, Needs(app.routes), Templates(routes))
     return app
 
 
@@ -84,12 +89,16 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def _door(inside: ASGIApp, service: Service, needs: Needs) -> ASGIApp:
-    """What a request passes, the last first: the key, the unpacking of its body, the size of it, the shortcut of the
-    call that is waited for. Before the framework, whose own layers cost each request as much as these do together."""
-    limited = BodyLimit(Shortcut(inside, service), service.settings.max_body_bytes, is_streamed)
-    unpacked = ContentEncoding(limited)  # outside the limit, which counts what was unpacked
-    return Door(unpacked, service.keys, service.key_use, needs)
+def _door(inside: ASGIApp, service: Service, needs: Needs, templates: Templates) -> ASGIApp:
+    """What a request passes, the last first: its id and the log, the key, the unpacking of its body, the size of it,
+    the shortcut of the call that is waited for. Before the framework, whose own layers cost each request as much as
+    these do together."""
+    settings = service.settings
+    door: ASGIApp = Shortcut(inside, service)
+    door = BodyLimit(door, settings.max_body_bytes, is_streamed)
+    door = ContentEncoding(door)  # outside the limit, which counts what was unpacked
+    door = Door(door, service.keys, service.key_use, needs)
+    return Observed(door, templates, [log_request])
 
 
 def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:

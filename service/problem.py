@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from models.errors import ArtifactRefused, ModelError, NoActiveModel, PlaybooksRefused, UnknownSegment, UnknownVersion
+from service.correlation import CURRENT
 from service.errors import (
     BatchInProgress,
     BodyTooLarge,
@@ -26,6 +27,7 @@ from service.errors import (
     Unauthorized,
     UnknownCustomer,
 )
+from service.exchange import CLIENT_GONE
 from service.faults import faults_of
 from service.store.errors import RowRefused, StoreBusy, StoreUnavailable
 
@@ -102,7 +104,9 @@ def item_problem(error: Exception) -> Problem:
 
 
 def new_request_id() -> str:
-    return secrets.token_hex(8)
+    """The id of the request that is being answered; a new one where none is."""
+    correlation = CURRENT.get()
+    return correlation.request_id if correlation is not None else secrets.token_hex(8)
 
 
 def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
@@ -111,14 +115,14 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
         problem.model_dump_json(exclude_none=True),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
-        headers={"x-request-id": problem.request_id, **(headers or {})},
+        headers=dict(headers or {}),
     )
 
 
 def response_to(error: Exception) -> Response:
     """The answer to a request that failed: a problem, and to a fault of ours a line in the log."""
     if isinstance(error, ClientDisconnect):
-        return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client went away: nobody reads this
+        return Response(status_code=CLIENT_GONE)  # nobody reads this
     if isinstance(error, HTTPException):
         return _of_framework(error)
     retry_after = getattr(error, "retry_after", None)

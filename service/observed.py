@@ -1,0 +1,57 @@
+"""The outermost layer: every request is known by an id here, and is told of once it is over."""
+
+import logging
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import TypeAlias
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.correlation import CURRENT, Correlator
+from service.exchange import KEY, Exchange
+from service.problem import response_to
+from service.templates import Templates
+
+Observer: TypeAlias = Callable[[Exchange], None]
+logger = logging.getLogger("segmentation.observed")
+
+
+class Observed:
+    """Tells each observer of every request once, however it ended. `running` are those that are under way."""
+
+    def __init__(self, app: ASGIApp, templates: Templates, observers: Sequence[Observer]) -> None:
+        self.running: set[Exchange] = set()
+        self._app = app
+        self._templates = templates
+        self._observers = tuple(observers)
+        self._correlate = Correlator().of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, send, self._correlate(scope["headers"]), perf_counter())
+        scope[KEY] = exchange
+        CURRENT.set(exchange.correlation)
+        self.running.add(exchange)
+        try:
+            await self._app(scope, receive, exchange.send)
+        except Exception as error:
+            await _fail(exchange, error, receive)
+        finally:
+            self.running.discard(exchange)
+            exchange.ended = perf_counter()
+            self._tell(exchange)
+
+    def _tell(self, exchange: Exchange) -> None:
+        exchange.route = self._templates.of(exchange.scope["path"])
+        for observer in self._observers:
+            try:
+                observer(exchange)
+            except Exception:  # whoever looks on does no harm to what is looked at
+                logger.exception("a request was answered and could not be told of")
+
+
+async def _fail(exchange: Exchange, error: Exception, receive: Receive) -> None:
+    """Answers, where nothing has been answered; the framework raises again what it has answered and logged."""
+    if exchange.status is None:
+        await response_to(error)(exchange.scope, receive, exchange.send)
+    elif exchange.status < 500:
+        logger.error("an answer broke off", exc_info=error)
