@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +11,8 @@ from service.client_address import Network, networks_of
 
 DATA_DIR = "SEGMENTATION_DATA_DIR"  # where the project's own tests look for data; make sets it for all its targets
 MOST_WORKERS = 256
+LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LogFormat: TypeAlias = Literal["auto", "json", "pretty"]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -62,6 +64,12 @@ class Settings(BaseSettings):
     queue_rows: Annotated[
         int, Field(ge=1, description="Most answers waiting to be stored; beyond it the answer is 503.")
     ] = 50_000
+    log_level: Annotated[LogLevel, Field(description="The least that is logged: DEBUG has a line per request.")] = (
+        "INFO"
+    )
+    log_format: Annotated[
+        LogFormat, Field(description="`json`, a line each; `pretty`, to read; `auto` looks whether it is a terminal.")
+    ] = "auto"
     model_poll_seconds: Annotated[
         float, Field(gt=0, description="How often to look whether another model was activated.")
     ] = 1.0

@@ -2,13 +2,13 @@
 
 import argparse
 import logging
-import logging.config
 import signal
 import socket
 from functools import partial
 
 import uvicorn
 
+from service import log
 from service.app import create_app, prepare
 from service.commands.parsers import Commands
 from service.corked_protocol import CorkedProtocol
@@ -18,18 +18,6 @@ from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
 from service.store.keys import KeyStore
 
 BACKLOG = 2048  # connections that wait to be taken up
-# uvicorn's own log goes to standard error; its access log would write customer ids, which stand in addresses.
-LOG = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {
-        "uvicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
-        "segmentation": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
-    },
-    "root": {"level": "WARNING", "handlers": ["stderr"]},
-}
 
 
 def add(commands: Commands) -> None:
@@ -40,6 +28,7 @@ def add(commands: Commands) -> None:
 
 
 def _serve(given: argparse.Namespace, settings: Settings) -> int:
+    log.configure(settings.log_level, settings.log_format)
     workers = given.workers or settings.workers
     check_keys(settings)
     if workers > 1:
@@ -73,7 +62,6 @@ def check_keys(settings: Settings) -> None:
 def _serve_by_many(settings: Settings, count: int) -> int:
     from service.workers import Workers  # forking needs what one process has no use for
 
-    logging.config.dictConfig(LOG)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     prepare(settings)
@@ -92,7 +80,7 @@ def _answer(settings: Settings, listening: socket.socket | None) -> None:
         port=settings.port,
         backlog=BACKLOG,
         access_log=False,
-        log_config=LOG,
+        log_config=None,  # it is configured, in this process and whichever it was forked from
         server_header=False,
         proxy_headers=False,  # whom to believe is the door's to say
         ws="none",

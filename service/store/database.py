@@ -127,7 +127,7 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
     if not database.startswith("file:"):
         Path(database).expanduser().parent.mkdir(parents=True, exist_ok=True)
         url = url.set(database=str(Path(database).expanduser()))
-    engine = sa.create_engine(url, pool_size=8, max_overflow=32, pool_timeout=5)
+    engine = sa.create_engine(url, pool_size=8, max_overflow=32, pool_timeout=5, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -167,7 +167,13 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _open_postgresql(url: sa.URL) -> sa.Engine:
     arguments = {name: value for name, value in POSTGRESQL_CONNECTION.items() if name not in url.query}
     engine = sa.create_engine(
-        url, connect_args=arguments, pool_pre_ping=True, pool_size=8, max_overflow=32, pool_timeout=5
+        url,
+        connect_args=arguments,
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=32,
+        pool_timeout=5,
+        hide_parameters=True,  # they hold customers' ids
     )
     event.listen(engine, "connect", _prepare_postgresql)
     return engine

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parent.parent.parent
-RUNNING = re.compile(r"(?:running|listening) on (http://\S+)")
+RUNNING = re.compile(r"(?:running|listening) on (http://[^\s\"]+)")
 
 
 class Server:
@@ -28,7 +28,8 @@ class Server:
             cwd=ROOT,
             env={**inherited, **given},
             stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
         self._watcher = psutil.Process(self._process.pid)
@@ -65,13 +66,13 @@ class Server:
         return code
 
     def _read(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
             self.log.append(line)
             if RUNNING.search(line):
                 self._listens.set()
         self._listens.set()
-        self._process.stderr.close()
+        self._process.stdout.close()
 
 
 @contextmanager
