@@ -14,7 +14,9 @@ from models.registry import Registry
 from service import documentation, problem
 from service.access import Door
 from service.body_limit import BodyLimit
+from service.concurrency import Concurrency
 from service.content_encoding import ContentEncoding
+from service.deadline import Deadline
 from service.idempotency import Idempotency
 from service.key_scope import Needs
 from service.key_use import KeyUse
@@ -90,14 +92,16 @@ class Application(FastAPI):
 
 
 def _door(inside: ASGIApp, service: Service, needs: Needs, templates: Templates) -> ASGIApp:
-    """What a request passes, the last first: its id and the log, the key, the unpacking of its body, the size of it,
-    the shortcut of the call that is waited for. Before the framework, whose own layers cost each request as much as
-    these do together."""
+    """What a request passes, the last first: its id and the log, how many are under way, the key, the unpacking of its
+    body, the size of it, the time it takes, the shortcut of the call that is waited for. Before the framework, whose
+    own layers cost each request as much as these do together."""
     settings = service.settings
     door: ASGIApp = Shortcut(inside, service)
+    door = Deadline(door, settings.request_seconds, is_streamed)
     door = BodyLimit(door, settings.max_body_bytes, is_streamed)
     door = ContentEncoding(door)  # outside the limit, which counts what was unpacked
     door = Door(door, service.keys, service.key_use, needs)
+    door = Concurrency(door, settings.max_concurrent)
     return Observed(door, templates, [log_request])
 
 

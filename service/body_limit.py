@@ -5,6 +5,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BodyTooLarge
+from service.exchange import exchange_of
 from service.problem import new_request_id, problem_of, respond
 
 
@@ -27,7 +28,7 @@ class BodyLimit:
         if declared.isdigit() and int(declared) > self._most:
             await respond(problem_of(self._too_large(), new_request_id()))(scope, receive, send)
             return
-        received = 0
+        received, exchange = 0, exchange_of(scope)
 
         async def counted() -> Message:
             nonlocal received
@@ -35,6 +36,8 @@ class BodyLimit:
             received += len(message.get("body", b""))
             if received > self._most:
                 raise self._too_large()
+            if exchange is not None and not message.get("more_body", False):
+                exchange.body_complete = True
             return message
 
         await self._app(scope, counted, send)

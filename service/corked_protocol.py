@@ -1,9 +1,27 @@
-"""uvicorn's HTTP protocol with the head and the body of an answer sent to the network at once."""
+"""uvicorn's HTTP protocol with the head and the body of an answer sent to the network at once, and with limits."""
 
 import asyncio
+from enum import Enum, auto
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service.errors import HeadTooLarge, NotHttp, TooSlow
+from service.patience import Patience, Wait
+from service.problem import raw_problem
+
+MOST_HEADERS = 100
+LARGEST_HEAD = 32_768  # bytes of the address and the headers; of trailers too
+LARGEST_REST = 64 * 1024 * 1024  # bytes of a body that are passed over once it was answered
+TOO_LARGE = f"the address and the headers have more than {LARGEST_HEAD:,} bytes, or more than {MOST_HEADERS} headers"
+
+
+class Phase(Enum):
+    """What of a request is to come next."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
 
 
 class CorkedTransport:
@@ -39,7 +57,97 @@ class CorkedTransport:
 
 
 class CorkedProtocol(HttpToolsProtocol):
-    """To be named to uvicorn as its `http`."""
+    """To be named to uvicorn as its `http`, with a `patience` for clients who keep it waiting.
+
+    uvicorn by itself waits for the rest of a head without end, keeps however much of it comes, and tells what is not
+    HTTP in plain text.
+    """
+
+    def __init__(self, *given: Any, patience: Patience, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._patience = patience
+        self._phase = Phase.IDLE
+        self._chunk = 0  # bytes that are being parsed
+        self._arrived = 0  # bytes of this connection
+        self._unkept = 0  # bytes of the message that are none of its body
+        self._refusal: Exception | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(cast(asyncio.Transport, CorkedTransport(transport, self.loop)))
+        self._patience.watch(self, self.loop)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._patience.forget(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._chunk = len(data)
+        self._arrived += self._chunk
+        held = len(self.cycle.body) if self._phase is Phase.BODY and self.cycle is not None else -1
+        super().data_received(data)
+        if self._phase is Phase.HEAD or (held >= 0 and self._phase is Phase.BODY and len(self.cycle.body) == held):
+            self._unkept += self._chunk
+            most = LARGEST_REST if self._phase is Phase.BODY and self.cycle.response_complete else LARGEST_HEAD
+            if self._unkept > most:
+                self.refuse(HeadTooLarge(TOO_LARGE))
+
+    def on_message_begin(self) -> None:
+        self._phase = Phase.HEAD
+        self._unkept = -self._chunk  # what else came with its beginning is not its own
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._phase = Phase.BODY
+        large = self._unkept + self._chunk > LARGEST_HEAD or self._chunk > LARGEST_HEAD
+        if len(self.headers) > MOST_HEADERS or (large and self._head_size() > LARGEST_HEAD):
+            self._refusal = HeadTooLarge(TOO_LARGE)
+            raise self._refusal  # the parser stops, and has send_400_response called
+        self._unkept = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._phase = Phase.IDLE
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(self._refusal or NotHttp("this is not HTTP/1.1, or breaks its rules; send a well-formed request"))
+
+    def refuse(self, error: Exception) -> None:
+        """Tells the client what is wrong, where nothing was answered yet, and closes the connection."""
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        answering = cycle is not None and not cycle.response_complete
+        if answering and self._phase is not Phase.BODY:  # the answer to the request before is not to be mixed up
+            cycle.keep_alive = False
+            self.flow.pause_reading()
+            return
+        if not (self.pipeline or (answering and cycle.response_started)):
+            self.transport.write(raw_problem(error))
+        if answering:  # whoever works on the request is told as if the client had gone
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.close()
+
+    def waits(self) -> Wait | None:
+        """What the client keeps this connection waiting for, and what changes as it goes on; None for nothing."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent:
+            return Wait("answer", unsent)
+        if self._phase is Phase.HEAD or self.scope is None:
+            return Wait("head", id(self.scope))
+        if self._phase is Phase.IDLE or self.flow.read_paused or self.cycle.waiting_for_100_continue:
+            return None
+        return Wait("rest", id(self.cycle)) if self.cycle.response_complete else Wait("body", self._arrived)
+
+    def give_up(self, wait: Wait) -> None:
+        """The client has kept it waiting for too long."""
+        if wait.what == "answer":
+            self.transport.abort()
+        elif wait.what == "rest" or self.scope is None:
+            self.transport.close()
+        else:
+            self.refuse(TooSlow(f"the {wait.what} of the request did not come in time; send it again, without pauses"))
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -57,3 +57,31 @@ class BatchInProgress(RequestInProgress):
 
 class KeyReused(Exception):
     """A key stands for another body than the one that came with it now."""
+
+
+class NotHttp(Exception):
+    """What came is no request."""
+
+
+class HeadTooLarge(Exception):
+    """A request's address and headers have more bytes, or more entries, than are kept."""
+
+
+class TooSlow(Exception):
+    """A request did not come in time."""
+
+
+class TimedOut(Exception):
+    """A request came, and was not answered in time."""
+
+
+class Overloaded(Exception):
+    """As many requests are being answered as may be."""
+
+
+class TooManyRequests(Exception):
+    """A caller has sent more requests than it may; it may send the next after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -14,11 +14,13 @@ class Exchange:
     """What is known of one request and its answer; whoever observes requests gets it once it is over.
 
     `status` is None until the answer begins, `sent` counts the bytes of its body, `complete` tells whether all of it
-    was given to the server. `began` and `ended` are seconds of the monotonic clock. `headers` go with the answer.
+    was given to the server, and `body_complete` whether all of the request's body was taken. `began` and `ended` are
+    seconds of the monotonic clock. `headers` go with the answer.
     """
 
     __slots__ = (
         "began",
+        "body_complete",
         "complete",
         "correlation",
         "ended",
@@ -41,6 +43,7 @@ class Exchange:
         self.status: int | None = None
         self.sent = 0
         self.complete = False
+        self.body_complete = False
 
     @property
     def method(self) -> str:

@@ -20,10 +20,16 @@ from service.errors import (
     BrokenBody,
     Fault,
     Forbidden,
+    HeadTooLarge,
     InvalidRequest,
     KeyReused,
+    NotHttp,
     NotReady,
+    Overloaded,
     RequestInProgress,
+    TimedOut,
+    TooManyRequests,
+    TooSlow,
     Unauthorized,
     UnknownCustomer,
 )
@@ -70,6 +76,12 @@ TABLE: Mapping[type[Exception], tuple[str, HTTPStatus]] = {
     BatchInProgress: ("batch-in-progress", HTTPStatus.CONFLICT),
     RequestInProgress: ("request-in-progress", HTTPStatus.CONFLICT),
     KeyReused: ("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY),
+    NotHttp: ("bad-request", HTTPStatus.BAD_REQUEST),
+    HeadTooLarge: ("head-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
+    TooSlow: ("request-timeout", HTTPStatus.REQUEST_TIMEOUT),
+    TimedOut: ("timed-out", HTTPStatus.SERVICE_UNAVAILABLE),
+    Overloaded: ("busy", HTTPStatus.SERVICE_UNAVAILABLE),
+    TooManyRequests: ("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS),
     InvalidRequest: ("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
     UnknownCustomer: ("unknown-customer", HTTPStatus.NOT_FOUND),
     UnknownSegment: ("unknown-segment", HTTPStatus.NOT_FOUND),
@@ -117,6 +129,17 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
         media_type=MEDIA_TYPE,
         headers=dict(headers or {}),
     )
+
+
+def raw_problem(error: Exception) -> bytes:
+    """A whole answer, as it goes over the network, for what never was a request to the application."""
+    problem = problem_of(error, new_request_id())
+    body = problem.model_dump_json(exclude_none=True).encode()
+    head = (
+        f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+        f"x-request-id: {problem.request_id}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body
 
 
 def response_to(error: Exception) -> Response:

@@ -64,6 +64,21 @@ class Settings(BaseSettings):
     queue_rows: Annotated[
         int, Field(ge=1, description="Most answers waiting to be stored; beyond it the answer is 503.")
     ] = 50_000
+    max_concurrent: Annotated[
+        int, Field(ge=1, description="Most requests that one process answers at a time; beyond it the answer is 503.")
+    ] = 1_000
+    request_seconds: Annotated[
+        float, Field(gt=0, description="Longest time until an answer begins, of all but streams; then it is 503.")
+    ] = 60.0
+    head_seconds: Annotated[
+        float, Field(gt=0, description="Longest time until a request's headers are there; then its client is dropped.")
+    ] = 10.0
+    body_idle_seconds: Annotated[
+        float, Field(gt=0, description="Longest time in which nothing comes of a body; then its client is dropped.")
+    ] = 60.0
+    answer_idle_seconds: Annotated[
+        float, Field(gt=0, description="Longest time in which a client takes nothing of an answer; then it is dropped.")
+    ] = 120.0
     log_level: Annotated[LogLevel, Field(description="The least that is logged: DEBUG has a line per request.")] = (
         "INFO"
     )

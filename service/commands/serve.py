@@ -1,10 +1,12 @@
 """`serve`: answer over HTTP, by one process or by several."""
 
 import argparse
+import asyncio
 import logging
 import signal
 import socket
 from functools import partial
+from typing import cast
 
 import uvicorn
 
@@ -12,6 +14,7 @@ from service import log
 from service.app import create_app, prepare
 from service.commands.parsers import Commands
 from service.corked_protocol import CorkedProtocol
+from service.patience import Patience
 from service.settings import MOST_WORKERS, Settings
 from service.store.database import opened
 from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
@@ -74,6 +77,7 @@ def _serve_by_many(settings: Settings, count: int) -> int:
 
 def _answer(settings: Settings, listening: socket.socket | None) -> None:
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
+    patience = Patience(settings.head_seconds, settings.body_idle_seconds, settings.answer_idle_seconds)
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
@@ -84,7 +88,7 @@ def _answer(settings: Settings, listening: socket.socket | None) -> None:
         server_header=False,
         proxy_headers=False,  # whom to believe is the door's to say
         ws="none",
-        http=CorkedProtocol,
+        http=cast(type[asyncio.Protocol], partial(CorkedProtocol, patience=patience)),
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_keep_alive=30,
     )

@@ -1,0 +1,61 @@
+"""How long a client may keep a connection waiting before it is dropped."""
+
+import asyncio
+import logging
+from time import monotonic
+from typing import NamedTuple, Protocol
+
+logger = logging.getLogger("segmentation.connection")
+LONGEST_PAUSE = 1.0  # seconds between two looks
+
+
+class Wait(NamedTuple):
+    """What a client is waited for (head, body, rest or answer), and a mark that changes as it goes on."""
+
+    what: str
+    mark: int
+
+
+class Connection(Protocol):
+    """What is watched."""
+
+    def waits(self) -> Wait | None:
+        """What its client is waited for."""
+
+    def give_up(self, wait: Wait) -> None:
+        """Drops the client."""
+
+
+class Patience:
+    """Looks at all connections now and then, so that no request pays for a timer of its own.
+
+    A head must be whole within `head` seconds. Of a body something must come, and of an answer something be taken,
+    every `body` and `answer` seconds.
+    """
+
+    def __init__(self, head: float, body: float, answer: float) -> None:
+        self._limits = {"head": head, "body": body, "rest": body, "answer": answer}
+        self._pause = min(LONGEST_PAUSE, *(limit / 4 for limit in self._limits.values()))
+        self._since: dict[Connection, tuple[Wait | None, float]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on, until it is forgotten."""
+        self._since[connection] = (connection.waits(), monotonic())
+        if self._timer is None:
+            self._timer = loop.call_later(self._pause, self._look, loop)
+
+    def forget(self, connection: Connection) -> None:
+        """It is closed."""
+        self._since.pop(connection, None)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = monotonic()
+        for connection, (before, since) in list(self._since.items()):
+            wait = connection.waits()
+            if wait is None or wait != before:
+                self._since[connection] = (wait, now)
+            elif now - since >= self._limits[wait.what]:
+                logger.info("a client was dropped that kept its connection waiting: %s", wait.what)
+                connection.give_up(wait)
+        self._timer = loop.call_later(self._pause, self._look, loop) if self._since else None
