@@ -26,6 +26,7 @@ from service.memory import give_back
 from service.negotiation import is_streamed
 from service.observed import Observed
 from service.proving import Prover
+from service.rate_limit import RateLimit, WrongKeys
 from service.request_log import log_request
 from service.routes import batch, customers, health, models, segment, segments
 from service.served_model import Limits
@@ -92,17 +93,19 @@ class Application(FastAPI):
 
 
 def _door(inside: ASGIApp, service: Service, needs: Needs, templates: Templates) -> ASGIApp:
-    """What a request passes, the last first: its id and the log, how many are under way, the key, the unpacking of its
-    body, the size of it, the time it takes, the shortcut of the call that is waited for. Before the framework, whose
-    own layers cost each request as much as these do together."""
+    """What a request passes, the last first: its id and the log, how many are under way, the key, how often it came,
+    the unpacking of its body, the size of it, the time it takes, the shortcut of the call that is waited for. Before
+    the framework, whose own layers cost each request as much as these do together."""
     settings = service.settings
     door: ASGIApp = Shortcut(inside, service)
     door = Deadline(door, settings.request_seconds, is_streamed)
     door = BodyLimit(door, settings.max_body_bytes, is_streamed)
     door = ContentEncoding(door)  # outside the limit, which counts what was unpacked
+    door = RateLimit(door, settings.rate_limit, settings.workers)
     door = Door(door, service.keys, service.key_use, needs)
+    door = wrong_keys = WrongKeys(door, settings.wrong_keys)
     door = Concurrency(door, settings.max_concurrent)
-    return Observed(door, templates, [log_request])
+    return Observed(door, templates, [log_request, wrong_keys.note])
 
 
 def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:

@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     request_seconds: Annotated[
         float, Field(gt=0, description="Longest time until an answer begins, of all but streams; then it is 503.")
     ] = 60.0
+    rate_limit: Annotated[
+        int,
+        Field(ge=0, description="Most requests of one key in a minute; 0 is no limit. Beyond it the answer is 429."),
+    ] = 0
+    wrong_keys: Annotated[
+        int, Field(ge=1, description="Most wrong keys from one address in a minute; beyond it 401 becomes 429.")
+    ] = 60
     head_seconds: Annotated[
         float, Field(gt=0, description="Longest time until a request's headers are there; then its client is dropped.")
     ] = 10.0

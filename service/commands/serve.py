@@ -35,10 +35,11 @@ def _serve(given: argparse.Namespace, settings: Settings) -> int:
     workers = given.workers or settings.workers
     check_keys(settings)
     if workers > 1:
-        return _serve_by_many(settings, workers)
+        # how many there are is told to each: limits that are shared out go by it
+        return _serve_by_many(settings.model_copy(update={"workers": workers}), workers)
     signal.signal(signal.SIGTERM, _stopped)  # the server says it again once it has stopped, to whoever listened before
     signal.signal(signal.SIGINT, _stopped)
-    _answer(settings, None)
+    _answer(settings.model_copy(update={"workers": 1}), None)
     return 0
 
 

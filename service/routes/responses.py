@@ -16,6 +16,7 @@ _SAID = {
     413: "The body is larger than allowed.",
     415: "The body is not of a type that is understood.",
     422: "Something in the request must be put right; `errors` says what and where.",
+    429: "The key has sent as many requests as it may; see `Retry-After`.",
     503: "Not now: see `detail`, try again after `Retry-After` seconds.",
 }
 
@@ -24,5 +25,5 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries for these statuses, and for those every call has."""
     return {
         status: {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
-        for status in sorted({*statuses, 401, 403, 503})
+        for status in sorted({*statuses, 401, 403, 429, 503})
     }
