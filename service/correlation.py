@@ -3,13 +3,14 @@
 import itertools
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextvars import ContextVar
 from random import SystemRandom
 from typing import NamedTuple
 
 REQUEST_ID = b"x-request-id"
 TRACEPARENT = b"traceparent"
+_TAKEN_OVER = frozenset({REQUEST_ID, TRACEPARENT})
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,64}")
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _KNOWN_FLAGS = 0b11  # sampled, and random trace id; the others have no meaning yet and must be sent as zero
@@ -54,17 +55,18 @@ class Correlator:
         self._prefix = secrets.token_hex(5)  # tells processes apart, and one start from the next
         self._numbers = itertools.count(1)
 
-    def of(self, headers: Iterable[tuple[bytes, bytes]]) -> Correlation:
+    def of(self, headers: Sequence[tuple[bytes, bytes]]) -> Correlation:
         """The correlation of a request with these headers."""
-        sent_id, parents = None, None
-        for name, value in headers:
-            if name == REQUEST_ID:
-                sent_id = value
-            elif name == TRACEPARENT:
-                parents = [value] if parents is None else [*parents, value]
-        known = sent_id is not None and _SAFE_ID.fullmatch(sent_id) is not None
-        request_id = sent_id.decode() if known and sent_id else f"{self._prefix}{next(self._numbers):06x}"
-        return Correlation(request_id, None if parents is None else trace_of(parents))
+        if _TAKEN_OVER.isdisjoint(dict(headers)):  # as nearly always
+            return Correlation(self._new_id())
+        sent = [value for name, value in headers if name == REQUEST_ID]
+        parents = [value for name, value in headers if name == TRACEPARENT]
+        known = len(sent) == 1 and _SAFE_ID.fullmatch(sent[0]) is not None
+        request_id = sent[0].decode() if known else self._new_id()
+        return Correlation(request_id, trace_of(parents) if parents else None)
+
+    def _new_id(self) -> str:
+        return f"{self._prefix}{next(self._numbers):06x}"
 
 
 def trace_of(parents: list[bytes]) -> Trace:
