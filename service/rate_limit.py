@@ -101,6 +101,6 @@ def _address(scope: Scope) -> str:
     """Where a request comes from; of IPv6 the network, as one sender has all the addresses of one."""
     client = scope.get("client")
     host = str(client[0]) if client else ""
-    if ":" not in host:
+    if ":" not in host or host.startswith("::ffff:"):  # of IPv4, told as IPv6 or not
         return host
     return str(ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False))

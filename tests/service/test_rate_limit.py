@@ -106,3 +106,4 @@ def test_another_address_is_not_held_to_account_but_its_neighbour_in_ipv6_is() -
     assert status_of(wrong, 401, "2001:db8::2") == 429
     assert status_of(wrong, 401, "2001:db8:0:1::1") == 401
     assert status_of(wrong, 200, "2001:db8::2") == 200
+    assert [status_of(wrong, 401, "::ffff:10.0.0.3"), status_of(wrong, 401, "::ffff:10.0.0.4")] == [401, 401]
