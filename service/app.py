@@ -36,9 +36,11 @@ from service.state import Service
 from service.store.database import open_engine, upgrade
 from service.store.idempotency import IdempotencyKeys
 from service.store.keys import KeyStore
+from service.store.personal_data import PersonalData
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
+from service.suppressed import Suppressed
 from service.templates import Templates
 
 DESCRIPTION = """Turns a customer's purchases into a segment, says why, and what to do about it.
@@ -125,7 +127,9 @@ def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
     key_store, key = KeyStore(engine), settings.api_key.get_secret_value() if settings.api_key else None
     keys = LiveKeys(key_store, key, not settings.needs_key, settings.proxies, clock)
     use = KeyUse(key_store, clock)
-    return Service(settings, engine, reader, writer, live, ids, clock, idempotency, keys, use)
+    personal = PersonalData(engine)
+    suppressed = Suppressed(personal, clock)
+    return Service(settings, engine, reader, writer, live, ids, clock, idempotency, keys, use, personal, suppressed)
 
 
 def prepare(settings: Settings) -> None:
@@ -142,6 +146,7 @@ def _open(service: Service) -> None:
         upgrade(service.engine)
     service.keys.refresh()
     service.live.refresh()
+    service.suppressed.look()
 
 
 @contextlib.asynccontextmanager
@@ -150,14 +155,17 @@ async def _running(service: Service) -> AsyncIterator[None]:
     service.writer.start()
     _tune_interpreter()
     stop = asyncio.Event()
-    watching = asyncio.create_task(service.live.watch(service.settings.model_poll_seconds, stop))
+    watching = [
+        asyncio.create_task(one.watch(service.settings.model_poll_seconds, stop))
+        for one in (service.live, service.suppressed)
+    ]
     service.keys.start(service.settings.key_poll_seconds)
     service.key_use.start(service.settings.key_poll_seconds)
     try:
         yield
     finally:
         stop.set()
-        await watching
+        await asyncio.gather(*watching)
         await service.keys.close()
         await service.key_use.close()
         await service.writer.close()

@@ -34,7 +34,9 @@ _ONLY_FEATURES = "cannot be used here: this model takes features, the columns of
 async def answer_one(body: bytes, service: Service) -> bytes:
     """The answer to one customer's request as JSON, once it is stored. Raises InvalidRequest and the store's errors."""
     served, now = service.live.current(), service.clock()
-    assigned = assign(case_of(served.decode(body), served, now), served, service.ids, now)
+    case = case_of(served.decode(body), served, now)
+    service.suppressed.check(case.customer_id)
+    assigned = assign(case, served, service.ids, now)
     stored = service.writer.submit([assigned.row])
     worded = answer_json(assigned, served).encode()  # while the row is being written
     await stored
@@ -45,6 +47,7 @@ def answer_dry(body: bytes, service: Service) -> bytes:
     """The same answer, with no id and stored nowhere. Raises InvalidRequest."""
     served, now = service.live.current(), service.clock()
     case = case_of(served.decode(body), served, now)
+    service.suppressed.check(case.customer_id)
     return answer_json(assign(case, served, GivenIds([NO_ID]), now), served).encode()
 
 

@@ -12,7 +12,7 @@ from models.errors import UnknownVersion
 from service.assigned import Assigned, Case
 from service.assigning import assign_many, case_of, remembered
 from service.decided import Decided, DecidedColumns, DecidedItems, Remembered
-from service.errors import InvalidRequest, KeyReused
+from service.errors import CustomerSuppressed, InvalidRequest, KeyReused
 from service.forms.answers import Answers
 from service.forms.checked_columns import CheckedColumns, checked
 from service.forms.reader import Chunk, Item
@@ -97,6 +97,7 @@ class Batch:
         if not isinstance(chunk, SentColumns):
             return self._items(start, [self._case(item) for item in chunk])
         customers = checked(chunk, self.served, self.now)
+        customers.wrong.update(self.service.suppressed.among(customers.ids))
         by_columns = self._columns(start, customers) if self.answers.by_columns else None
         return self._items(start, customers.cases()) if by_columns is None else by_columns
 
@@ -104,8 +105,10 @@ class Batch:
         if isinstance(item, Exception):
             return item
         try:
-            return case_of(item, self.served, self.now)
-        except InvalidRequest as error:
+            case = case_of(item, self.served, self.now)
+            self.service.suppressed.check(case.customer_id)
+            return case
+        except (InvalidRequest, CustomerSuppressed) as error:
             return error
 
     def _items(self, start: int, cases: Sequence[Case | Exception]) -> DecidedItems:

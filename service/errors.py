@@ -23,6 +23,10 @@ class UnknownCustomer(Exception):
     """No answer is stored for a customer."""
 
 
+class CustomerSuppressed(Exception):
+    """Nothing of a customer may be worked out or stored."""
+
+
 class BodyTooLarge(Exception):
     """A request's body has more bytes than may be sent at once."""
 

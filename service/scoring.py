@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import pandas as pd
 import pyarrow.parquet
@@ -23,7 +23,7 @@ from models.features import MAIN_COUNTRY
 from service.app import assemble
 from service.assigned import Assigned
 from service.assigning import answer_json, assign_many, case_of
-from service.errors import InvalidRequest
+from service.errors import CustomerSuppressed, InvalidRequest
 from service.faults import faults_of
 from service.served_model import ServedModel
 from service.settings import Settings
@@ -36,6 +36,7 @@ WRITTEN = (
     "next_segment_orders", "reasons", "goal", "action", "products", "held_out", "model_version", "assignment_id",
     "problem",
 )  # fmt: skip
+Refused: TypeAlias = InvalidRequest | CustomerSuppressed
 ID_NAMES = ("customerid", "customer", "clientid", "client", "userid", "id")
 
 
@@ -86,7 +87,9 @@ async def _score(
         with _open(partial, order.out) as file:
             table = _writer(file, order.out)
             while chunk := list(islice(rows, CHUNK)):
-                decided = _decide(chunk, served, service)
+                if order.store:
+                    await asyncio.to_thread(service.suppressed.refresh)
+                decided = _decide(chunk, served, service, order.store)
                 if order.store:
                     await service.writer.commit([one.row for one in decided if isinstance(one, Assigned)])
                 table([_line(sent, one, served, order.store) for sent, one in zip(chunk, decided, strict=True)])
@@ -100,19 +103,24 @@ async def _score(
     return written
 
 
-def _decide(chunk: Sequence[dict[str, Any]], served: ServedModel, service: Service) -> list[Assigned | InvalidRequest]:
+def _decide(
+    chunk: Sequence[dict[str, Any]], served: ServedModel, service: Service, stored: bool
+) -> list[Assigned | Refused]:
     now = service.clock()
     cases: list[Any] = []
     for sent in chunk:
         try:
-            cases.append(case_of(served.request_type.model_validate(sent), served, now))
+            case = case_of(served.request_type.model_validate(sent), served, now)
+            if stored:
+                service.suppressed.check(case.customer_id)
+            cases.append(case)
         except ValidationError as error:
             cases.append(InvalidRequest(faults_of(error.errors(include_url=False))))
-        except InvalidRequest as error:
+        except (InvalidRequest, CustomerSuppressed) as error:
             cases.append(error)
-    good = [case for case in cases if not isinstance(case, InvalidRequest)]
+    good = [case for case in cases if not isinstance(case, Refused)]
     answers = iter(assign_many(good, served, service.ids, now))
-    return [case if isinstance(case, InvalidRequest) else next(answers) for case in cases]
+    return [case if isinstance(case, Refused) else next(answers) for case in cases]
 
 
 def _customers(order: ScoreOrder, served: ServedModel, folder: Path) -> Iterator[dict[str, Any]]:
@@ -229,8 +237,8 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _line(sent: Mapping[str, Any], one: Assigned | InvalidRequest, served: ServedModel, stored: bool) -> dict[str, Any]:
-    if isinstance(one, InvalidRequest):
+def _line(sent: Mapping[str, Any], one: Assigned | Refused, served: ServedModel, stored: bool) -> dict[str, Any]:
+    if isinstance(one, Refused):
         return {"customer_id": sent["customer_id"], "problem": str(one)}
     answer = json.loads(answer_json(one, served))
     next_segment = answer["next_segment"] or {"by_orders": None}

@@ -12,9 +12,11 @@ from service.key_use import KeyUse
 from service.live_keys import LiveKeys
 from service.live_model import LiveModel
 from service.settings import Settings
+from service.store.personal_data import PersonalData
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
+from service.suppressed import Suppressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Service:
     idempotency: Idempotency
     keys: LiveKeys
     key_use: KeyUse
+    personal: PersonalData
+    suppressed: Suppressed
 
 
 def service_of(request: Request) -> Service:

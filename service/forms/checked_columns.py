@@ -1,6 +1,6 @@
 """Customers sent column by column, and checked as columns: by arrays, without a request for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -32,7 +32,7 @@ class CheckedColumns:
     """
 
     def __init__(
-        self, ids: list[str], moments: list[datetime], sent: SentColumns, wrong: Mapping[int, InvalidRequest],
+        self, ids: list[str], moments: list[datetime], sent: SentColumns, wrong: dict[int, Exception],
         served: ServedModel,
     ) -> None:  # fmt: skip
         self.ids, self.moments, self.wrong = ids, moments, wrong
@@ -100,7 +100,7 @@ def checked(sent: SentColumns, served: ServedModel, now: datetime) -> CheckedCol
     if sent.as_of is not None:
         times = {moment: _is_possible(moment, now) for moment in set(moments)}
         doubtful |= ~np.array([times[moment] for moment in moments], dtype=np.bool_)
-    wrong: dict[int, InvalidRequest] = {}
+    wrong: dict[int, Exception] = {}
     for row in np.flatnonzero(doubtful | np.array([one is None for one in plain], dtype=np.bool_)).tolist():
         try:
             case = _alone(sent, row, served, now)

@@ -142,3 +142,35 @@ idempotency_keys = sa.Table(
     sa.Column("answer", sa.LargeBinary, nullable=True),
     sa.Column("customer_digest", sa.String(64), nullable=True, index=True),
 )
+
+# One row: the key that makes digests of customers' ids, and a number that every change of the list below counts up.
+suppression_list = sa.Table(
+    "suppression_list",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+
+# Customers of whom nothing may be stored any more, by the digest of their ids. A trigger refuses those whose id itself
+# is here too; it is for as long as a process may not have read the list.
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("digest", sa.String(32), primary_key=True),
+    sa.Column("customer_id", key(LONGEST_CUSTOMER_ID), nullable=True),
+    sa.Column("suppressed_at", UtcTime, nullable=False),
+    sa.Index(
+        None,
+        "customer_id",
+        sqlite_where=sa.text("customer_id IS NOT NULL"),
+        postgresql_where=sa.text("customer_id IS NOT NULL"),
+    ),
+)
+
+# What one of several processes does every so often, and when it last began.
+chores = sa.Table(
+    "chores",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("begun_at", UtcTime, nullable=False),
+)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 ASSIGNMENT_ID = sa.String(26).with_variant(sa.String(26, collation="C"), "postgresql")
 TIME = sa.String(27).with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
