@@ -14,6 +14,7 @@ from models.registry import Registry
 from service import documentation, problem
 from service.access import Door
 from service.body_limit import BodyLimit
+from service.caretaker import Caretaker
 from service.concurrency import Concurrency
 from service.content_encoding import ContentEncoding
 from service.deadline import Deadline
@@ -129,7 +130,10 @@ def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
     use = KeyUse(key_store, clock)
     personal = PersonalData(engine)
     suppressed = Suppressed(personal, clock)
-    return Service(settings, engine, reader, writer, live, ids, clock, idempotency, keys, use, personal, suppressed)
+    caretaker = Caretaker(engine, settings.retention_days, clock)
+    return Service(
+        settings, engine, reader, writer, live, ids, clock, idempotency, keys, use, personal, suppressed, caretaker
+    )
 
 
 def prepare(settings: Settings) -> None:
@@ -157,7 +161,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
     stop = asyncio.Event()
     watching = [
         asyncio.create_task(one.watch(service.settings.model_poll_seconds, stop))
-        for one in (service.live, service.suppressed)
+        for one in (service.live, service.suppressed, service.caretaker)
     ]
     service.keys.start(service.settings.key_poll_seconds)
     service.key_use.start(service.settings.key_poll_seconds)
@@ -165,6 +169,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
+        service.caretaker.end()
         await asyncio.gather(*watching)
         await service.keys.close()
         await service.key_use.close()

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     model_poll_seconds: Annotated[
         float, Field(gt=0, description="How often to look whether another model was activated.")
     ] = 1.0
+    retention_days: Annotated[
+        int, Field(ge=0, le=36_500, description="Days after which answers are removed; 0 keeps them.")
+    ] = 0
     shutdown_seconds: Annotated[
         int, Field(ge=1, description="How long requests under way may take after a stop signal.")
     ] = 20

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from starlette.requests import Request
 
+from service.caretaker import Caretaker
 from service.idempotency import Idempotency
 from service.key_use import KeyUse
 from service.live_keys import LiveKeys
@@ -35,6 +36,7 @@ class Service:
     key_use: KeyUse
     personal: PersonalData
     suppressed: Suppressed
+    caretaker: Caretaker
 
 
 def service_of(request: Request) -> Service:

@@ -16,11 +16,12 @@ ENGINES = {"duckdb", "ibis"}
 FRAMES = {"pandas", "pyarrow"}
 WEB = {"fastapi", "starlette"}
 # The files of the service that are handed an engine or a URL, the store's own aside.
-GIVEN_AN_ENGINE = {"service/proving.py", "service/state.py", "service/settings.py"}
+GIVEN_AN_ENGINE = {"service/caretaker.py", "service/proving.py", "service/state.py", "service/settings.py"}
 # What an instance of is made in one place and handed on, never kept at module level.
 HANDED_ON = {"Settings", "create_app", "assemble", "create_engine", "open_engine", "Registry", "SegmentationModel",
              "ServedModel", "LiveModel", "Service", "GroupCommit", "Reader", "Scorer", "ProductAdvisor", "Outlook",
-             "Pathfinder", "Idempotency", "IdempotencyKeys", "LiveKeys", "KeyUse", "KeyStore", "Door"}  # fmt: skip
+             "Pathfinder", "Idempotency", "IdempotencyKeys", "LiveKeys", "KeyUse", "KeyStore", "Door", "PersonalData",
+             "Suppressed", "Caretaker"}  # fmt: skip
 
 
 def name_of(path: Path) -> str:

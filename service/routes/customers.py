@@ -1,21 +1,47 @@
-"""GET /customers/{id}…: what was answered for one customer."""
+"""/customers/{id}…: what was answered for one customer, all of it in one document, and its erasure."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
-from starlette.responses import Response
+from pydantic_core import from_json
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Match
+from starlette.types import Scope
 
 from models.customer import LONGEST, customer_id
 from service.answer import AnswerRecord, Recommendation, SegmentName, StoredRecord
 from service.assigning import recall
+from service.caller import caller_of
 from service.errors import Fault, InvalidRequest, UnknownCustomer
 from service.key_scope import KeyScope, needs
 from service.routes.responses import problems
 from service.state import Service, service_of
 from service.store.assignment import Assignment
 
-router = APIRouter(prefix="/customers", tags=["customers"])
+AFTER_ID = ("/history", "/recommendations", "/export")
+
+
+class AfterId(APIRoute):
+    """What follows an id is the address's own last part. In `/customers/a%2Fhistory` it is a part of the id."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        matched, inside = super().matches(scope)
+        if matched is not Match.NONE and _after_id(scope) != self.path.rpartition("}")[2]:
+            return Match.NONE, {}
+        return matched, inside
+
+
+def _after_id(scope: Scope) -> str:
+    sent: bytes = scope.get("raw_path") or scope["path"].encode()  # the address as it was sent, where the server tells
+    following = sent.removeprefix(b"/customers/").decode("latin-1")
+    return next((last for last in AFTER_ID if following.endswith(last)), "")
+
+
+router = APIRouter(prefix="/customers", tags=["customers"], route_class=AfterId)
 # An id may hold slashes, so it takes the rest of the path; what follows an id is therefore matched first.
 Id = Annotated[str, Path(description="The customer's id, as the shop writes it.", min_length=1, max_length=LONGEST)]
 
@@ -35,6 +61,62 @@ class CustomerRecommendation(BaseModel):
     model_version: str
     segment: SegmentName
     recommendation: Recommendation
+
+
+class StoredAnswer(BaseModel):
+    """An answer as it is stored, every field of it."""
+
+    id: str
+    customer_id: str
+    as_of: datetime
+    assigned_at: datetime
+    model_version: str
+    segment_id: int
+    segment_name: str
+    runner_up_id: int
+    runner_up_name: str
+    confidence: float
+    features: dict[str, float | str | None]
+    products: list[dict[str, Any]] | None
+
+
+class CurrentRow(BaseModel):
+    """Which answer is the customer's current one, as it is stored."""
+
+    customer_id: str
+    assignment_id: str
+    segment_id: int
+    model_version: str
+    as_of: datetime
+    confidence: float
+
+
+class AuditedAct(BaseModel):
+    """What was done with the customer's data, and by whom."""
+
+    at: datetime
+    who: str
+    what: str
+
+
+class Export(BaseModel):
+    """Everything the store holds about a customer."""
+
+    customer_id: str
+    exported_at: datetime
+    suppressed_at: datetime | None = Field(description="Since when nothing of the customer may be stored, if so.")
+    current: CurrentRow | None
+    audit: list[AuditedAct]
+    answers: list[StoredAnswer] = Field(description="All that were stored, the first one first.")
+
+
+class Erasure(BaseModel):
+    """What was removed from the store."""
+
+    answers: int
+    current: int = Field(description="1 where there was a current answer.")
+    replays: int = Field(description="Answers that were kept for requests sent again under their Idempotency-Key.")
+    suppressed: bool = Field(description="Whether the customer was put on the suppression list.")
 
 
 @router.get(
@@ -81,6 +163,48 @@ def recommendations(id: Id, request: Request) -> CustomerRecommendation:
 
 
 @router.get(
+    "/{id:path}/export",
+    summary="All that is held of a customer",
+    response_model=Export,
+    responses=problems(404, 422),
+    openapi_extra=needs(KeyScope.ADMIN),
+)
+def export(id: Id, request: Request) -> Response:
+    """Everything the store holds about a customer, as one JSON document to keep. The audit log tells that it was given
+    out."""
+    service, known = service_of(request), _id(id)
+    held, now = service.personal.holding(known), service.clock()
+    if held.last is None and held.current is None and held.suppressed_at is None and not held.done:
+        raise _unknown()
+    service.personal.tell(known, caller_of(request.scope).who, now)
+    head = Export(
+        customer_id=known,
+        exported_at=now,
+        suppressed_at=held.suppressed_at,
+        current=CurrentRow(**held.current) if held.current else None,
+        audit=[AuditedAct(**act._asdict()) for act in held.done],
+        answers=[],
+    )
+    answers = service.personal.answers(known, held.last) if held.last else iter(())
+    named = {"content-disposition": 'attachment; filename="customer.json"'}
+    return StreamingResponse(_document(head, answers), media_type="application/json", headers=named)
+
+
+@router.delete("/{id:path}", summary="Erase a customer", responses=problems(422), openapi_extra=needs(KeyScope.ADMIN))
+def erase(id: Id, request: Request, suppress: bool = False) -> Erasure:
+    """Erases all answers for a customer; with `suppress`, none is stored ever after.
+
+    Sent again it does no harm: it says that there was nothing left.
+    """
+    service, known = service_of(request), _id(id)
+    erased = service.personal.erase(known, caller_of(request.scope).who, service.clock(), suppress)
+    service.caretaker.scrub()
+    if suppress:
+        service.suppressed.look()
+    return Erasure(**erased._asdict(), suppressed=suppress)
+
+
+@router.get(
     "/{id:path}",
     summary="The newest answer",
     response_model=AnswerRecord,
@@ -98,6 +222,16 @@ def current(id: Id, request: Request) -> Response:
     if served is not None:
         return Response(recall(row, served), media_type="application/json")
     return Response(AnswerRecord.bare(row).model_dump_json(), media_type="application/json")
+
+
+def _document(head: Export, answers: Iterator[Assignment]) -> Iterator[bytes]:
+    """The export piece by piece: a history may be long."""
+    yield head.model_dump_json().encode().removesuffix(b"]}")
+    for number, row in enumerate(answers):
+        offers = from_json(row.products) if row.products else None
+        stored = StoredAnswer(**{**row._asdict(), "features": row.feature_values, "products": offers})
+        yield (b"," if number else b"") + stored.model_dump_json().encode()
+    yield b"]}"
 
 
 def _current(sent: str, service: Service) -> Assignment:

@@ -11,8 +11,8 @@ _SAID = {
     403: "The key does not have the scope that this call needs.",
     404: "There is no such thing.",
     406: "There is no answer of an accepted type.",
-    409: "The model cannot be served, and the present one goes on; or a request with this `Idempotency-Key` is being "
-    "answered.",
+    409: "It is against what is now: `type` says what, such as a model that is refused, a suppressed customer, or a request "
+    "with this `Idempotency-Key` that is being answered.",
     413: "The body is larger than allowed.",
     415: "The body is not of a type that is understood.",
     422: "Something in the request must be put right; `errors` says what and where.",

@@ -18,6 +18,8 @@ SQLITE_PRAGMAS = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
+    # What is deleted is overwritten, whether SQLite was built that way or not.
+    "PRAGMA secure_delete = ON",
     # Negative means kibibytes: enough for the upper levels of the trees of millions of rows.
     "PRAGMA cache_size = -16000",
     # Pages of log before a writer carries them over into the file itself; a thread beside it does so all the while.

@@ -82,6 +82,11 @@ def run(start: int, count: int) -> list[str]:
     return ids
 
 
+def first_of(at_ms: int) -> str:
+    """The least ULID of a millisecond since 1970 (UTC)."""
+    return run(at_ms << RANDOM_BITS, 1)[0]
+
+
 def number_of(ulid: str) -> int:
     """The 128-bit number that a ULID is."""
     number = 0

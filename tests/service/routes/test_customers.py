@@ -1,4 +1,4 @@
-"""GET /customers/{id}…"""
+"""/customers/{id}…"""
 
 import shutil
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from models.registry import Registry
+from service.store.assignment import Assignment
+from service.store.schema import customers
 from tests.published import Published
 from tests.service.requests import by_features, by_transactions
 from tests.service.serving import TestClient, serving, settings_for, until
@@ -17,6 +19,11 @@ def test_a_customer_without_an_answer_is_unknown(client: TestClient, address: st
     response = client.get(address)
     assert response.status_code == 404
     assert response.json()["type"] == "urn:segmentation:problem:unknown-customer"
+
+
+@pytest.mark.parametrize("address", ["/customers/a/b/export", "/customers/1/export"])
+def test_of_an_unknown_customer_there_is_nothing_to_export(client: TestClient, address: str) -> None:
+    assert client.get(address).json()["type"] == "urn:segmentation:problem:unknown-customer"
 
 
 @pytest.mark.parametrize("sent", ["%00", "%0A", "x" * 257, "%20", "%ED%A0%80%00"])
@@ -84,3 +91,64 @@ def test_without_its_model_the_stored_answer_comes_without_reasons(
     bare = {**answer, **unknown, "reasons": [], "contributions": {}, "membership": answer["membership"][:1]}
     assert kept == bare
     assert kept["membership"][0]["share"] == answer["confidence"]
+
+
+def test_the_export_has_everything_that_is_stored(client: TestClient, shoppers: dict[str, Any]) -> None:
+    customer_id, lines = next(iter(shoppers.items()))
+    first = client.post("/segment", json=by_transactions(*lines, customer_id=customer_id)).json()
+    second = client.post("/segment", json=by_features(customer_id)).json()
+    response = client.get(f"/customers/{customer_id}/export")
+    assert response.headers["content-disposition"] == 'attachment; filename="customer.json"'
+    told = response.json()
+    assert list(told) == ["customer_id", "exported_at", "suppressed_at", "current", "audit", "answers"]
+    assert (told["customer_id"], told["suppressed_at"], told["audit"]) == (customer_id, None, [])
+    assert set(told["current"]) == {column.name for column in customers.c}
+    assert [one["id"] for one in told["answers"]] == [first["assignment_id"], second["assignment_id"]]
+    assert set(told["answers"][0]) == set(Assignment._fields)
+    assert told["answers"][0]["features"] == first["features"]
+    assert [one["product"] for one in told["answers"][0]["products"]] == first["recommendation"]["products"]
+    assert told["answers"][1]["products"] is None
+    assert [one["what"] for one in client.get(f"/customers/{customer_id}/export").json()["audit"]] == [
+        "customer.exported"
+    ]
+
+
+def test_a_long_history_is_exported_whole(client: TestClient) -> None:
+    sent = [by_features("1", monetary=float(number)) for number in range(2_500)]
+    assert client.post("/segment/batch", json=sent).status_code == 200
+    told = client.get("/customers/1/export").json()
+    assert [one["features"]["monetary"] for one in told["answers"]] == [float(number) for number in range(2_500)]
+
+
+def test_an_erased_customer_is_unknown_and_may_be_assigned_again(client: TestClient) -> None:
+    for _ in range(3):
+        client.post("/segment", json=by_features("a/b"))
+    client.post("/segment", json=by_features("2"))
+    assert client.delete("/customers/a/b").json() == {"answers": 3, "current": 1, "replays": 0, "suppressed": False}
+    assert client.delete("/customers/a%2Fb").json() == {"answers": 0, "current": 0, "replays": 0, "suppressed": False}
+    assert client.get("/customers/a/b").status_code == 404
+    assert client.get("/customers/a/b/history").status_code == 404
+    acts = client.get("/customers/a/b/export").json()["audit"]
+    assert [(one["what"], one["who"]) for one in acts] == [("customer.erased", "anyone")] * 2
+    assert client.get("/customers/2").status_code == 200
+    assert client.post("/segment", json=by_features("a/b")).status_code == 200
+
+
+def test_a_suppressed_customers_export_says_since_when(client: TestClient) -> None:
+    client.delete("/customers/1?suppress=true")
+    told = client.get("/customers/1/export").json()
+    assert (told["suppressed_at"], told["current"], told["answers"]) == ("2011-12-10T09:30:00Z", None, [])
+
+
+@pytest.mark.parametrize("last", ["history", "recommendations", "export"])
+def test_an_id_that_ends_like_a_call_is_asked_for_with_its_slash_encoded(client: TestClient, last: str) -> None:
+    for one in ("a", f"a/{last}", last):
+        assert client.post("/segment", json=by_features(one)).status_code == 200
+    assert client.get(f"/customers/a%2F{last}").json()["customer_id"] == f"a/{last}"
+    assert client.get(f"/customers/a%2f{last}/history").json()["customer_id"] == f"a/{last}"
+    assert client.get(f"/customers/{last}").json()["customer_id"] == last
+    assert client.get(f"/customers/a/{last}").json()["customer_id"] == "a"
+    refused = client.delete(f"/customers/a/{last}")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+    assert client.delete(f"/customers/a%2F{last}").json()["answers"] == 1
+    assert client.get("/customers/a").status_code == 200
