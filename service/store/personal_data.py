@@ -1,5 +1,6 @@
 """What the store holds of a customer: told, erased, and kept from being stored again."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,8 +20,8 @@ INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 PAGE = 1_000
 # So long the database itself refuses a customer who was suppressed; by then every process refuses it by the list.
 GUARDED = timedelta(hours=1)
-# The tables whose rows say by a column `customer_digest` whose they are.
-BY_DIGEST = [table for table in metadata.sorted_tables if "customer_digest" in table.c]
+# Answers that are kept to be given again, whose rows say by `customer_digest`, the SHA-256 of the id, whose they are.
+REPLAYED = [table for table in metadata.sorted_tables if "customer_digest" in table.c]
 
 
 class Erased(NamedTuple):
@@ -81,7 +82,7 @@ class PersonalData:
             erased = Erased(
                 _removed(connection, assignments, assignments.c.customer_id == customer_id),
                 _removed(connection, customers, customers.c.customer_id == customer_id),
-                sum(_removed(connection, table, table.c.customer_digest == digest) for table in BY_DIGEST),
+                sum(_removed(connection, table, table.c.customer_digest == _plain(customer_id)) for table in REPLAYED),
             )
             append(connection, AuditEntry(at, who, "customer.suppressed" if suppress else "customer.erased", digest))
         return erased
@@ -155,6 +156,10 @@ class PersonalData:
         row = insert.values(digest=digest, customer_id=customer_id, suppressed_at=at)
         connection.execute(row.on_conflict_do_nothing(index_elements=["digest"]))
         _count_up(connection)
+
+
+def _plain(customer_id: str) -> str:
+    return hashlib.sha256(customer_id.encode()).hexdigest()
 
 
 def _removed(connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool]) -> int:

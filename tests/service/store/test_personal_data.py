@@ -1,5 +1,7 @@
 """Erasure, suppression and what is told of a customer, in each database."""
 
+import hashlib
+import random
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 
 from service.store.audit import newest
 from service.store.database import open_engine
-from service.store.erasing import scrub
+from service.store.erasing import scrub, vacuum
 from service.store.errors import RowRefused
 from service.store.ledger import COPY_FROM, Ledger, open_ledger
 from service.store.personal_data import GUARDED, Erased, PersonalData
@@ -45,6 +47,20 @@ def test_an_erased_customer_is_gone_and_others_are_as_before(
     assert personal.erase("1", "me", NOW) == Erased(answers=0, current=0, replays=0)
     ledger.write([assignment("1")])
     assert reader.current("1") is not None
+
+
+def test_answers_kept_for_requests_sent_again_are_erased_too(
+    engine: sa.Engine, personal: PersonalData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = sa.Table("kept", sa.MetaData(), sa.Column("customer_digest", sa.String(64)))
+    monkeypatch.setattr("service.store.personal_data.REPLAYED", [kept])
+    with engine.begin() as connection:
+        kept.create(connection)
+        digests = [hashlib.sha256(one).hexdigest() for one in (b"1", b"2", b"1")]
+        connection.execute(sa.insert(kept), [{"customer_digest": one} for one in digests])
+    assert personal.erase("1", "me", NOW).replays == 2
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(kept)).scalars().all() == [digests[1]]
 
 
 @pytest.mark.parametrize("many", [1, COPY_FROM])
@@ -208,7 +224,7 @@ def test_no_file_of_sqlite_has_the_id_of_an_erased_customer(
         ledger.write([*others[start : start + 300], assignment(NAMED)])
     assert NAMED.encode() in b"".join(one.read_bytes() for one in tmp_path.iterdir())
     personal.erase(NAMED, "me", NOW, suppress=suppress)
-    personal.list_after(None, NOW + 2 * GUARDED)  # from when on the database need not refuse by itself
+    personal.list_after(None, NOW + 2 * GUARDED)  # by then the database need not refuse by itself
     reading = sqlite3.connect(path, isolation_level=None)
     reading.execute("BEGIN")
     reading.execute("SELECT count(*) FROM assignments").fetchone()
@@ -218,6 +234,25 @@ def test_no_file_of_sqlite_has_the_id_of_an_erased_customer(
     assert scrub(engine) is False
     reading.close()
     assert scrub(engine) is True
+    names = {one.name for one in tmp_path.iterdir() if NAMED.encode() in one.read_bytes()}
+    ledger.close()
+    engine.dispose()
+    assert names == set()
+
+
+def test_once_written_anew_no_part_of_a_page_has_an_id_that_was_erased(tmp_path: Path, migrated_sqlite: Path) -> None:
+    """Where a page of a tree was split, what it had stays in what is free of it, until the file is written anew."""
+    path = tmp_path / "own.sqlite3"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    engine, chance = open_engine(f"sqlite:///{path}"), random.Random(2)
+    ledger, personal = open_ledger(engine), PersonalData(engine)
+    named = [f"{NAMED}-{chance.random()}" for _ in range(60)]
+    everyone = [*(str(chance.random() * 10 ** chance.randrange(3, 20)) for _ in range(4_000)), *named]
+    for _ in range(40):
+        ledger.write([assignment(chance.choice(everyone), segment_id=chance.randrange(6)) for _ in range(250)])
+    for one in named:
+        personal.erase(one, "me", NOW)
+    vacuum(engine)
     names = {one.name for one in tmp_path.iterdir() if NAMED.encode() in one.read_bytes()}
     ledger.close()
     engine.dispose()
