@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Match
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from models.customer import LONGEST, customer_id
 from service.answer import AnswerRecord, Recommendation, SegmentName, StoredRecord
@@ -33,6 +34,15 @@ class AfterId(APIRoute):
         if matched is not Match.NONE and _after_id(scope) != self.path.rpartition("}")[2]:
             return Match.NONE, {}
         return matched, inside
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in (self.methods or ()):
+            await super().handle(scope, receive, send)
+            return
+        # The framework would name the methods of this route alone, and not of others with the same path.
+        here = [route for route in router.routes if isinstance(route, APIRoute) and route.path == self.path]
+        allowed = sorted({method for route in here for method in route.methods or ()})
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
 
 
 def _after_id(scope: Scope) -> str:
@@ -190,7 +200,9 @@ def export(id: Id, request: Request) -> Response:
     return StreamingResponse(_document(head, answers), media_type="application/json", headers=named)
 
 
-@router.delete("/{id:path}", summary="Erase a customer", responses=problems(422), openapi_extra=needs(KeyScope.ADMIN))
+@router.delete(
+    "/{id:path}", summary="Erase a customer", responses=problems(405, 422), openapi_extra=needs(KeyScope.ADMIN)
+)
 def erase(id: Id, request: Request, suppress: bool = False) -> Erasure:
     """Erases all answers for a customer; with `suppress`, none is stored ever after.
 

@@ -10,9 +10,10 @@ _SAID = {
     401: "The key is missing or wrong.",
     403: "The key does not have the scope that this call needs.",
     404: "There is no such thing.",
+    405: "The address does not take that method; `Allow` names those it takes.",
     406: "There is no answer of an accepted type.",
-    409: "It is against what is now: `type` says what, such as a model that is refused, a suppressed customer, or a request "
-    "with this `Idempotency-Key` that is being answered.",
+    409: "It is against what is now: `type` says what, such as a model that is refused, a suppressed customer, or a "
+    "request with this `Idempotency-Key` that is being answered.",
     413: "The body is larger than allowed.",
     415: "The body is not of a type that is understood.",
     422: "Something in the request must be put right; `errors` says what and where.",

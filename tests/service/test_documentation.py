@@ -24,6 +24,8 @@ BEYOND_SCHEMAS = {
     ("POST /segment", "positive_data_acceptance"),
     ("GET /segments/{segment_id}/customers", "positive_data_acceptance"),
     ("GET /customers/{id}", "positive_data_acceptance"),
+    ("DELETE /customers/{id}", "positive_data_acceptance"),
+    ("GET /customers/{id}/export", "positive_data_acceptance"),
     ("GET /customers/{id}/history", "positive_data_acceptance"),
     ("GET /customers/{id}/recommendations", "positive_data_acceptance"),
     ("POST /segment/batch", "positive_data_acceptance"),

@@ -148,6 +148,7 @@ def test_an_id_that_ends_like_a_call_is_asked_for_with_its_slash_encoded(client:
     assert client.get(f"/customers/a%2f{last}/history").json()["customer_id"] == f"a/{last}"
     assert client.get(f"/customers/{last}").json()["customer_id"] == last
     assert client.get(f"/customers/a/{last}").json()["customer_id"] == "a"
+    assert client.post(f"/customers/{last}").headers["allow"] == "DELETE, GET"
     refused = client.delete(f"/customers/a/{last}")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
     assert client.delete(f"/customers/a%2F{last}").json()["answers"] == 1
