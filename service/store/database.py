@@ -40,6 +40,8 @@ POSTGRESQL_SESSION = "SET statement_timeout = '10s'; SET TIME ZONE 'UTC'"
 def open_engine(url: str) -> sa.Engine:
     """The engine for `sqlite:///path`, `postgresql://…` or `postgres://…`; it connects when first used.
 
+    Its errors say nothing of the values in a statement, which are customers' ids: errors are logged.
+
     Raises UnusableDatabaseUrl for any other URL, and for SQLite in memory.
     """
     parsed = _parse(url)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.assignment import Assignment
-from service.store.audit import AuditEntry, append
+from service.store.audit import AuditEntry, append, record
 from service.store.customer_digest import Digest, digest_of_store, keyed_digest
 from service.store.erasing import erasing
 from service.store.reader import COLUMNS
@@ -148,8 +148,9 @@ class PersonalData:
 
     def tell(self, customer_id: str, who: str, at: datetime) -> None:
         """Notes in the audit log that the customer's data were given out."""
-        with erasing(self._engine) as connection:
-            append(connection, AuditEntry(at, who, "customer.exported", digest_of_store(connection)(customer_id)))
+        with told(), self._engine.connect() as connection:
+            digest = digest_of_store(connection)(customer_id)
+        record(self._engine, AuditEntry(at, who, "customer.exported", digest))
 
     def _suppress(self, connection: sa.Connection, digest: str, customer_id: str, at: datetime) -> None:
         insert = INSERTS[self._engine.dialect.name](suppressions)

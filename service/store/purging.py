@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 import sqlalchemy as sa
 
-from service.store.audit import AuditEntry, append
+from service.store.audit import AuditEntry, record
 from service.store.erasing import erasing
 from service.store.schema import assignments, customers
 from service.store.trouble import told
@@ -51,8 +51,7 @@ def purge(
     finally:
         if purged.answers:
             subject = f"{purged.answers} answers before {utc_text(before)}, {purged.customers} customers wholly"
-            with erasing(engine) as connection:
-                append(connection, AuditEntry(at, who, "customers.purged", subject))
+            record(engine, AuditEntry(at, who, "customers.purged", subject))
 
 
 def purgeable(engine: sa.Engine, before: datetime) -> Purged:

@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from models.registry import Registry
 from service.store.assignment import Assignment
-from service.store.schema import customers
+from service.store.database import open_engine
+from service.store.personal_data import GUARDED, PersonalData
+from service.store.schema import customers, metadata
 from tests.published import Published
 from tests.service.requests import by_features, by_transactions
-from tests.service.serving import TestClient, serving, settings_for, until
+from tests.service.serving import NOW, TestClient, serving, settings_for, until
+
+NAMED = "Ada-Lovelace-of-Marylebone"  # found nowhere by chance
 
 
 @pytest.mark.parametrize("address", ["/customers/1", "/customers/1/history", "/customers/1/recommendations"])
@@ -132,6 +137,30 @@ def test_an_erased_customer_is_unknown_and_may_be_assigned_again(client: TestCli
     assert [(one["what"], one["who"]) for one in acts] == [("customer.erased", "anyone")] * 2
     assert client.get("/customers/2").status_code == 200
     assert client.post("/segment", json=by_features("a/b")).status_code == 200
+
+
+@pytest.mark.parametrize("suppress", [False, True])
+def test_no_table_has_anything_of_an_erased_customer(
+    client: TestClient, store_url: str, shoppers: dict[str, Any], suppress: bool
+) -> None:
+    sent = by_transactions(*next(iter(shoppers.values())), customer_id=NAMED)
+    for number, (address, body) in enumerate([("/segment", sent), ("/segment/batch", [sent, by_features("2")])] * 2):
+        assert client.post(address, json=body, headers={"idempotency-key": f"key-{number % 2}"}).status_code == 200
+    assert NAMED in everything(store_url)
+    assert client.delete(f"/customers/{NAMED}?suppress={suppress}").json()["answers"] >= 2
+    engine = open_engine(store_url)
+    PersonalData(engine).list_after(None, NOW + 2 * GUARDED)  # by then the database need not refuse by itself
+    engine.dispose()
+    assert NAMED not in everything(store_url)
+
+
+def everything(url: str) -> str:
+    """All rows of all tables."""
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        rows = [repr(connection.execute(sa.select(table)).all()) for table in metadata.sorted_tables]
+    engine.dispose()
+    return "\n".join(rows)
 
 
 def test_a_suppressed_customers_export_says_since_when(client: TestClient) -> None:

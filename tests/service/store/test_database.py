@@ -100,6 +100,12 @@ def test_sqlite_keeps_every_promise_it_can(tmp_path: Path) -> None:
     assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
 
 
+def test_an_error_says_nothing_of_the_values_in_a_statement(engine: sa.Engine) -> None:
+    with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError) as failure:
+        connection.execute(sa.text("SELECT * FROM nothing_like_it WHERE customer_id = :id"), {"id": "Ada Lovelace"})
+    assert "Ada" not in str(failure.value)
+
+
 @pytest.mark.parametrize(
     "url",
     ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true", "sqlite:///file::memory:?uri=true"],
