@@ -27,6 +27,7 @@ from service.memory import give_back
 from service.negotiation import is_streamed
 from service.observed import Observed
 from service.proving import Prover
+from service.pulse import Pulse
 from service.rate_limit import RateLimit, WrongKeys
 from service.request_log import log_request
 from service.routes import batch, customers, health, models, segment, segments
@@ -44,6 +45,7 @@ from service.store.writer import GroupCommit
 from service.suppressed import Suppressed
 from service.templates import Templates
 
+CLOSING_PATIENCE = 2.0  # how long the end waits for a database that does not answer
 DESCRIPTION = """Turns a customer's purchases into a segment, says why, and what to do about it.
 
 Every answer is stored before it is given. Errors are RFC 9457 problems."""
@@ -159,10 +161,12 @@ async def _running(service: Service) -> AsyncIterator[None]:
     service.writer.start()
     _tune_interpreter()
     stop = asyncio.Event()
-    watching = [
-        asyncio.create_task(one.watch(service.settings.model_poll_seconds, stop))
-        for one in (service.live, service.suppressed, service.caretaker)
+    watching = asyncio.create_task(service.live.watch(service.settings.model_poll_seconds, stop))
+    pulses = [
+        Pulse(look, service.settings.model_poll_seconds) for look in (service.suppressed.look, service.caretaker.look)
     ]
+    for one in pulses:
+        one.start()
     service.keys.start(service.settings.key_poll_seconds)
     service.key_use.start(service.settings.key_poll_seconds)
     try:
@@ -170,7 +174,9 @@ async def _running(service: Service) -> AsyncIterator[None]:
     finally:
         stop.set()
         service.caretaker.end()
-        await asyncio.gather(*watching)
+        await watching
+        for one in pulses:
+            await one.close(CLOSING_PATIENCE)
         await service.keys.close()
         await service.key_use.close()
         await service.writer.close()

@@ -1,6 +1,5 @@
 """What is done in the store while nobody asks: old answers are removed, and what was erased is wiped out."""
 
-import asyncio
 import contextlib
 import logging
 import math
@@ -29,12 +28,12 @@ class Caretaker:
         self._engine = engine
         self._days = retention_days
         self._clock = clock
-        self._unscrubbed = False
+        self._unscrubbed = True  # the process before may have been killed
         self._stopping = threading.Event()
         self._next_look = -math.inf  # on the monotonic clock
 
     def scrub(self) -> None:
-        """Empties the log of what was erased; where somebody reads it now, `watch` does it soon. Blocking."""
+        """Empties the log of what was erased; where somebody reads it now, `look` does it soon. Blocking."""
         self._unscrubbed = True  # until it is known to be done, whatever happens
         with contextlib.suppress(StoreUnavailable):
             self._unscrubbed = not scrub(self._engine)
@@ -63,14 +62,3 @@ class Caretaker:
     def end(self) -> None:
         """What is being removed is left for another day."""
         self._stopping.set()
-
-    async def watch(self, seconds: float, stop: asyncio.Event) -> None:
-        """Look every so often until told to stop."""
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), seconds)
-                return
-            try:
-                await asyncio.to_thread(self.look)
-            except Exception:  # whatever it is, it is looked at again
-                logger.exception("taking care of the store failed")

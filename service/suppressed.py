@@ -1,7 +1,5 @@
 """Who is not to be assigned: the suppression list as this process knows it."""
 
-import asyncio
-import contextlib
 import logging
 import math
 import time
@@ -59,17 +57,6 @@ class Suppressed:
             self.refresh()
         except StoreError as error:
             logger.warning("the suppression list cannot be read: %s", error)
-
-    async def watch(self, seconds: float, stop: asyncio.Event) -> None:
-        """Look every so often until told to stop."""
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), seconds)
-                return
-            try:
-                await asyncio.to_thread(self.look)
-            except Exception:  # whatever it is, the next look may succeed; if none does, `check` says so in time
-                logger.exception("looking for changes of the suppression list failed")
 
 
 def _refused() -> CustomerSuppressed:

@@ -17,6 +17,7 @@ import pytest
 from service.caretaker import Caretaker
 from service.errors import CustomerSuppressed
 from service.forms.form import Form
+from service.pulse import Pulse
 from service.store.database import open_engine
 from service.store.errors import StoreUnavailable
 from service.store.personal_data import PersonalData
@@ -158,15 +159,14 @@ def test_another_process_learns_of_it_and_of_its_end(personal: PersonalData) -> 
         return False
 
     async def follow() -> None:
-        stop = asyncio.Event()
         suppressed.refresh()
-        watching = asyncio.create_task(suppressed.watch(0.01, stop))
+        watching = Pulse(suppressed.look, 0.01)
+        watching.start()
         await asyncio.to_thread(personal.erase, "1", "me", NOW, True)
         await asyncio.to_thread(until, knows)
         await asyncio.to_thread(personal.lift, "1", "me", NOW)
         await asyncio.to_thread(until, lambda: not knows())
-        stop.set()
-        await watching
+        await watching.close(60)
 
     asyncio.run(follow())
     assert not knows()
