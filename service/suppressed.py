@@ -24,6 +24,7 @@ class Suppressed:
         self._clock = clock
         self._known: SuppressionList | None = None
         self._digests: frozenset[str] = frozenset()
+        self._trouble: str | None = None
         self._good_until = -math.inf  # on the monotonic clock
 
     def check(self, customer_id: str) -> None:
@@ -55,8 +56,11 @@ class Suppressed:
         """The same; that it cannot be read is written to the log. Blocking."""
         try:
             self.refresh()
+            self._trouble = None
         except StoreError as error:
-            logger.warning("the suppression list cannot be read: %s", error)
+            if self._trouble != str(error):  # once, and not each second
+                logger.warning("the suppression list cannot be read: %s", error)
+            self._trouble = str(error)
 
 
 def _refused() -> CustomerSuppressed:
