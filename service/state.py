@@ -1,7 +1,7 @@
 """What a running service holds. Made by `create_app`; everyone else receives it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from service.idempotency import Idempotency
 from service.key_use import KeyUse
 from service.live_keys import LiveKeys
 from service.live_model import LiveModel
+from service.readiness import Readiness
 from service.settings import Settings
 from service.store.personal_data import PersonalData
 from service.store.reader import Reader
@@ -37,6 +38,7 @@ class Service:
     personal: PersonalData
     suppressed: Suppressed
     caretaker: Caretaker
+    readiness: Readiness = field(default_factory=Readiness)
 
 
 def service_of(request: Request) -> Service:

@@ -37,6 +37,8 @@ async def live() -> Live:
 def ready(request: Request) -> Ready:
     """Places one of the model's own customers and asks the store; 503 says which of them failed and why."""
     service = service_of(request)
+    if service.readiness.stopping:
+        raise NotReady("stopping: it was told to end and takes no new clients; send requests to another instance")
     model = service.live.current().model
     placed = model.scorer.place(model.reference.values[0])
     if model.segments[placed.nearest].id != model.reference.segment_ids[0]:

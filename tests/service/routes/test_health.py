@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from models.registry import Registry
+from service.state import Service
 from service.store.database import downgrade, open_engine, upgrade
 from service.store.schema import metadata
 from tests.published import Published
@@ -37,6 +38,15 @@ def test_a_service_that_can_answer_is_ready(client: TestClient, published: Publi
         "store_seconds": ready.json()["store_seconds"],
         "trouble": None,
     }
+
+
+def test_a_service_that_was_told_to_stop_is_not_ready_and_goes_on_answering(client: TestClient) -> None:
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    service.readiness.stop()
+    problem = not_ready(client)
+    assert problem["type"] == "urn:segmentation:problem:not-ready"
+    assert problem["detail"].startswith("stopping: ")
+    assert client.post("/segment", json=by_features()).status_code == 200
 
 
 def test_without_a_model_it_lives_and_is_not_ready(store_url: str, tmp_path: Path) -> None:
