@@ -98,6 +98,14 @@ class Settings(BaseSettings):
     retention_days: Annotated[
         int, Field(ge=0, le=36_500, description="Days after which answers are removed; 0 keeps them.")
     ] = 0
+    drain_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=600,
+            description="How long to go on taking up requests, unready, after a stop signal, so that balancers notice.",
+        ),
+    ] = 0.0
     shutdown_seconds: Annotated[
         int, Field(ge=1, description="How long requests under way may take after a stop signal.")
     ] = 20

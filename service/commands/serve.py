@@ -14,6 +14,7 @@ from service import log
 from service.app import create_app, prepare
 from service.commands.parsers import Commands
 from service.corked_protocol import CorkedProtocol
+from service.graceful_server import GracefulServer
 from service.patience import Patience
 from service.settings import MOST_WORKERS, Settings
 from service.store.database import opened
@@ -73,14 +74,16 @@ def _serve_by_many(settings: Settings, count: int) -> int:
     logging.getLogger("segmentation.workers").info(
         "%s workers listening on http://%s:%s", count, host, listening.getsockname()[1]
     )
-    return Workers(listening, count, partial(_answer, settings), settings.shutdown_seconds).run()
+    patience = settings.drain_seconds + settings.shutdown_seconds
+    return Workers(listening, count, partial(_answer, settings), patience).run()
 
 
 def _answer(settings: Settings, listening: socket.socket | None) -> None:
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
+    app = create_app(settings)
     patience = Patience(settings.head_seconds, settings.body_idle_seconds, settings.answer_idle_seconds)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         backlog=BACKLOG,
@@ -93,7 +96,8 @@ def _answer(settings: Settings, listening: socket.socket | None) -> None:
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_keep_alive=30,
     )
-    uvicorn.Server(config).run(None if listening is None else [listening])
+    server = GracefulServer(config, app.state.service.readiness, settings.drain_seconds)
+    server.run(None if listening is None else [listening])
 
 
 def _stopped(number: int, frame: object) -> None:
