@@ -19,11 +19,18 @@ from service.store.reader import Reader
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
 from service.suppressed import Suppressed
+from service.threads_apart import ThreadsApart
+
+APART = 8  # calls at a time that read files and no database
+LOOKING = 2  # looks at the database for /health/ready at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts of one service process. `clock` is the one place where "now" comes from, in UTC."""
+    """The parts of one service process. `clock` is the one place where "now" comes from, in UTC.
+
+    `apart` are the threads of calls that need no database, `looking` those of /health/ready.
+    """
 
     settings: Settings
     engine: sa.Engine
@@ -38,6 +45,8 @@ class Service:
     personal: PersonalData
     suppressed: Suppressed
     caretaker: Caretaker
+    apart: ThreadsApart = field(default_factory=lambda: ThreadsApart(APART))
+    looking: ThreadsApart = field(default_factory=lambda: ThreadsApart(LOOKING))
     readiness: Readiness = field(default_factory=Readiness)
 
 

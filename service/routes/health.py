@@ -1,15 +1,18 @@
 """GET /health/live and /health/ready: is the process up, and can it answer."""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from service.errors import NotReady
 from service.key_scope import OPEN
 from service.routes.responses import problems
-from service.state import service_of
+from service.state import Service, service_of
 from service.store.database import pending
 
 router = APIRouter(prefix="/health", tags=["operations"])
+LOOK_SECONDS = 4.0
 
 
 class Live(BaseModel):
@@ -34,11 +37,18 @@ async def live() -> Live:
 
 
 @router.get("/ready", summary="Can it answer", responses=problems(), openapi_extra=OPEN)
-def ready(request: Request) -> Ready:
+async def ready(request: Request) -> Ready:
     """Places one of the model's own customers and asks the store; 503 says which of them failed and why."""
     service = service_of(request)
     if service.readiness.stopping:
         raise NotReady("stopping: it was told to end and takes no new clients; send requests to another instance")
+    try:
+        return await asyncio.wait_for(service.looking.run(_look, service), LOOK_SECONDS)
+    except TimeoutError:
+        raise NotReady(f"the database has not answered for {LOOK_SECONDS:g} s; see whether it runs") from None
+
+
+def _look(service: Service) -> Ready:
     model = service.live.current().model
     placed = model.scorer.place(model.reference.values[0])
     if model.segments[placed.nearest].id != model.reference.segment_ids[0]:
@@ -48,5 +58,8 @@ def ready(request: Request) -> Ready:
         raise NotReady(f"the database lacks {len(missing)} migration(s); run: python -m service db upgrade")
     seconds = service.reader.ping()
     return Ready(
-        status="ready", model_version=model.version, store_seconds=round(seconds, 6), trouble=service.live.trouble
+        status="ready",
+        model_version=model.version,
+        store_seconds=round(seconds, 6),
+        trouble=service.live.trouble or service.writer.trouble,
     )

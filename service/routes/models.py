@@ -12,6 +12,7 @@ from models.errors import ModelError, NoActiveModel
 from models.manifest import Manifest
 from models.registry import Registry
 from service.caller import caller_of
+from service.errors import NotReady
 from service.idempotency import Answer, Claim
 from service.key_scope import KeyScope, needs
 from service.live_model import LiveModel
@@ -62,18 +63,26 @@ class Activated(BaseModel):
 
 
 @router.get("", summary="All models", responses=problems(), openapi_extra=needs(KeyScope.READ))
-def models(request: Request) -> Models:
+async def models(request: Request) -> Models:
     """All published versions, the newest first."""
-    live = service_of(request).live
+    service = service_of(request)
+    return await service.apart.run(_models, service.live)
+
+
+def _models(live: LiveModel) -> Models:
     active = _active(live.registry)
     lines = [_line(live, version, active) for version in live.registry.versions()]
     return Models(active=active, serving=live.serving, trouble=live.trouble, models=lines)
 
 
 @router.get("/{version}", summary="One model", responses=problems(404, 409, 422), openapi_extra=needs(KeyScope.READ))
-def model(version: str, request: Request) -> ModelDetail:
+async def model(version: str, request: Request) -> ModelDetail:
     """What a version was trained on, how it was chosen, and what its features mean."""
-    live = service_of(request).live
+    service = service_of(request)
+    return await service.apart.run(_model, service.live, version)
+
+
+def _model(live: LiveModel, version: str) -> ModelDetail:
     registry, manifest = live.registry, live.read(version).manifest
     return ModelDetail(
         version=version,
@@ -96,7 +105,10 @@ async def activate(version: str, request: Request) -> Response:
     service, keyed, who = service_of(request), keyed_request(request), caller_of(request.scope).who
 
     async def activated(claim: Claim | None = None) -> Answer:
-        served = await asyncio.to_thread(service.live.activate, version)
+        try:
+            served = await service.apart.run(service.live.activate, version)
+        except OSError as error:
+            raise NotReady(f"the active model cannot be changed: {error.strerror}; the present one goes on") from error
         entry = AuditEntry(service.clock(), who, "model.activated", served.model.version)
         await asyncio.to_thread(record, service.engine, entry)
         return Answer(HTTPStatus.OK, Activated(active=served.model.version).model_dump_json().encode())

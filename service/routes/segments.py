@@ -23,6 +23,7 @@ from service.routes.responses import problems
 from service.state import service_of
 
 router = APIRouter(prefix="/segments", tags=["segments"])
+# Those calls that need no database are `async`: they need no thread either, which a database that hangs may all have.
 
 
 class Proof(BaseModel):
@@ -84,7 +85,7 @@ class Audience(BaseModel):
 
 
 @router.get("", summary="All segments", responses=problems(), openapi_extra=needs(KeyScope.READ))
-def segments(request: Request) -> Segments:
+async def segments(request: Request) -> Segments:
     """The profile of every segment of the active model, and what speaks for them."""
     model = service_of(request).live.current().model
     ranked = sorted(model.segments, key=lambda one: (one.profitability_rank or 0, -one.size))
@@ -92,7 +93,7 @@ def segments(request: Request) -> Segments:
 
 
 @router.get("/{segment_id}", summary="One segment", responses=problems(404, 422), openapi_extra=needs(KeyScope.READ))
-def segment(segment_id: int, request: Request) -> Segment:
+async def segment(segment_id: int, request: Request) -> Segment:
     """The profile of one segment."""
     return service_of(request).live.current().model.segment(segment_id)
 
@@ -103,7 +104,7 @@ def segment(segment_id: int, request: Request) -> Segment:
     responses=problems(404, 422),
     openapi_extra=needs(KeyScope.READ),
 )
-def recommendations(segment_id: int, request: Request) -> SegmentRecommendation:
+async def recommendations(segment_id: int, request: Request) -> SegmentRecommendation:
     """The playbook and the products of one segment, and what a test of the advice can show."""
     served = service_of(request).live.current()
     found = served.model.segment(segment_id)

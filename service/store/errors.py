@@ -18,11 +18,19 @@ class StoreBusy(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The database cannot be reached or does not answer; try again after `retry_after` seconds."""
+    """The database cannot be reached or does not answer; try again after `retry_after` seconds.
 
-    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+    `lost` tells that its connection was, so that the next question will hardly fare better.
+    """
+
+    def __init__(self, message: str, retry_after: float = 1.0, *, lost: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.lost = lost
+
+
+class StoreDamaged(StoreUnavailable):
+    """The file is no database, or a damaged one; that does not pass by itself."""
 
 
 class StoreClosed(StoreUnavailable):

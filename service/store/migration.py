@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -60,6 +61,9 @@ def _migrating(engine: sa.Engine) -> Iterator[Config]:
     with told(), locking.begin() as connection:
         if engine.dialect.name == "postgresql":
             # Waiting for the other process, or building an index, may take longer than a request.
+            driver: Any = connection.connection.driver_connection
+            connection.detach()  # from the pool: nobody else is to have its patience
+            driver.patience = None
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         config.attributes["connection"] = connection

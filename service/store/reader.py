@@ -7,6 +7,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from service.store.assignment import Assignment
+from service.store.breaker import Breaker
 from service.store.schema import assignments, customers, verified_models
 from service.store.trouble import told
 
@@ -27,6 +28,7 @@ class Reader:
         # One statement needs no BEGIN and ROLLBACK around it, which are round trips on PostgreSQL.
         alone = engine.dialect.name == "postgresql"
         self._sizes: dict[int, tuple[int, float]] = {}  # by segment, and until when (monotonic seconds) they stand
+        self._breaker = Breaker()
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if alone else engine
 
     def current(self, customer_id: str) -> Assignment | None:
@@ -91,7 +93,7 @@ class Reader:
         return [Assignment.from_row(row) for row in rows]
 
     def _asked(self, question: Callable[[sa.Connection], T]) -> T:
-        with told(), self._engine.connect() as connection:
+        with self._breaker.closed(), told(), self._engine.connect() as connection:
             return question(connection)
 
 

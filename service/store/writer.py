@@ -102,6 +102,12 @@ class GroupCommit:
             self._watch = self._loop.call_later(self._patience, self._look)
         return answer
 
+    @property
+    def trouble(self) -> str | None:
+        """What kept the last rows from being stored; None where they were."""
+        outage = self._outage
+        return None if outage is None else outage.sentence
+
     async def close(self) -> None:
         """Takes no more rows, writes those that wait, and ends the writer; answers everyone."""
         if self._loop is None or self._thread is None or self._closing:
