@@ -1,5 +1,6 @@
 """Opening the database and bringing its schema to the right revision."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,9 +144,18 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver's own BEGIN comes too late for schema changes and reads: the engine says it instead.
     connection.isolation_level = None
+    _check_writable(connection)
     for pragma in SQLITE_PRAGMAS:
         connection.execute(pragma).close()
     _write_ahead(connection)
+
+
+def _check_writable(connection: sqlite3.Connection) -> None:
+    """On a read-only file system SQLite opens the file for reading, and then no connection of this process can write
+    again before all are closed. So none is opened there."""
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    if not os.access(path, os.W_OK):
+        raise sqlite3.OperationalError(f"{path} cannot be written; see its permissions and its file system")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -51,3 +51,7 @@ class NoKey(StoreError):
 
 class UnknownRevision(StoreError):
     """The database's schema, or the revision asked for, is none that this version knows."""
+
+
+class BackupRefused(StoreError):
+    """A backup could not be made or put back; the database is as it was."""
