@@ -26,6 +26,7 @@ from service.live_model import LiveModel
 from service.memory import give_back
 from service.negotiation import is_streamed
 from service.observed import Observed
+from service.opening import keep_opening, open_store_if_possible
 from service.proving import Prover
 from service.pulse import Pulse
 from service.rate_limit import RateLimit, WrongKeys
@@ -35,7 +36,7 @@ from service.served_model import Limits
 from service.settings import Settings
 from service.shortcut import Shortcut
 from service.state import Service
-from service.store.database import open_engine, upgrade
+from service.store.database import open_engine
 from service.store.idempotency import IdempotencyKeys
 from service.store.keys import KeyStore
 from service.store.personal_data import PersonalData
@@ -148,8 +149,7 @@ def prepare(settings: Settings) -> None:
 
 
 def _open(service: Service) -> None:
-    if service.engine.dialect.name == "sqlite":  # a file of our own; a shared server is migrated by a command
-        upgrade(service.engine)
+    open_store_if_possible(service)
     service.keys.refresh()
     service.live.refresh()
     service.suppressed.look()
@@ -169,12 +169,13 @@ async def _running(service: Service) -> AsyncIterator[None]:
         one.start()
     service.keys.start(service.settings.key_poll_seconds)
     service.key_use.start(service.settings.key_poll_seconds)
+    opening = asyncio.create_task(keep_opening(service, stop))
     try:
         yield
     finally:
         stop.set()
         service.caretaker.end()
-        await watching
+        await asyncio.gather(watching, opening)
         for one in pulses:
             await one.close(CLOSING_PATIENCE)
         await service.keys.close()
