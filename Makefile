@@ -13,13 +13,13 @@ DATA ?=
 FIT_ARGS ?=
 DEMO := data/demo.csv.gz
 # make test
-TESTS ?= not containers
+TESTS ?= not containers and not faults
 PYTEST_ARGS ?=
 export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA
 
-.PHONY: help install run test test-real-data test-containers bench lock secrets clean
+.PHONY: help install run test test-real-data test-faults test-containers bench lock secrets clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -52,6 +52,9 @@ test-real-data: $(DEVELOPMENT) ## The tests on the real data in SEGMENTATION_DAT
 	  echo "There is no online_retail.csv.gz in $(SEGMENTATION_DATA_DIR); set SEGMENTATION_DATA_DIR to its folder" >&2; \
 	  exit 1; }
 	CI=true $(BIN)/python -m pytest -m real_data $(PYTEST_ARGS)
+
+test-faults: $(DEVELOPMENT) ## The tests that kill, pause and fill what the service stands on; as root, and none may be skipped
+	CI=true $(BIN)/python -m pytest -m faults tests/faults $(PYTEST_ARGS)
 
 test-containers: $(DEVELOPMENT) ## Build the images, start all containers, do the main job inside them, kill, restart
 	$(BIN)/hadolint Dockerfile

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.faults)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """Everyone may enter it."""
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
@@ -34,7 +34,7 @@ def server_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgresql(server_folder: Path) -> Iterator[Postgresql]:
     """A running server of the tests' own; each leaves it running and writable."""
     server = Postgresql(server_folder)

@@ -40,7 +40,7 @@ class Postgresql:
         if self._user:
             shutil.chown(folder, self._user, self._user)
         options = ("--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync", "--wal-segsize=1")
-        self._run("initdb", *options, "-D", str(self._data))
+        self.run("initdb", *options, "-D", str(self._data))
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(f"{CONFIGURATION}port = {self.port}\nlisten_addresses = '127.0.0.1'\n")
 
@@ -50,7 +50,7 @@ class Postgresql:
 
     def stop(self) -> None:
         """In order, throwing everybody out."""
-        self._run("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-w")
+        self.run("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-w")
 
     def kill(self) -> None:
         """All its processes at once, as when the machine loses its power."""
@@ -94,6 +94,13 @@ class Postgresql:
         with closing(psycopg.connect(self.url, autocommit=True)) as connection:
             yield connection
 
+    def run(self, program: str, *arguments: str) -> None:
+        """One of PostgreSQL's own programs."""
+        command = [str(self._programs / program), *arguments]
+        # Its output goes on being open in the server that it may start.
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, user=self._user, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
     def end(self) -> None:
         """However it stands."""
         with suppress(psutil.NoSuchProcess, FileNotFoundError):
@@ -111,12 +118,6 @@ class Postgresql:
                 process.send_signal(number)
         if number == signal.SIGKILL:
             psutil.wait_procs(processes, timeout=60)
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), *arguments]
-        # Its output goes on being open in the server that it may start.
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, user=self._user, check=False)
-        assert done.returncode == 0, done.stderr.decode()
 
 
 def _programs() -> Path:

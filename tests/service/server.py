@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,14 +19,14 @@ RUNNING = re.compile(r"(?:running|listening) on (http://[^\s\"]+)")
 class Server:
     """A running service. What it logs is kept in `log`; `url` is known once it listens."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, /, **settings: object) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGMENTATION_")}
         given = {f"SEGMENTATION_{name.upper()}": str(value) for name, value in {"port": 0, **settings}.items()}
         self.log: list[str] = []
         self._process = subprocess.Popen(
             [sys.executable, "-m", "service", "serve"],
             cwd=ROOT,
-            env={**inherited, **given},
+            env={**inherited, **given, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -76,9 +76,9 @@ class Server:
 
 
 @contextmanager
-def server(**settings: object) -> Iterator[Server]:
-    """A server that is killed at the end, if it still runs."""
-    running = Server(**settings)
+def server(environment: Mapping[str, str] | None = None, /, **settings: object) -> Iterator[Server]:
+    """A server that is killed at the end, if it still runs. `environment` is what it gets beside its settings."""
+    running = Server(environment, **settings)
     try:
         yield running
     finally:
