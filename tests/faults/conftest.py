@@ -70,14 +70,16 @@ def store(backend: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def store_on_disk(backend: str, disk: SmallDisk, request: pytest.FixtureRequest, proofs: Proofs) -> str:
+def store_on_disk(backend: str, disk: SmallDisk, request: pytest.FixtureRequest, proofs: Proofs) -> Iterator[str]:
     """The same with its tables on the small file system."""
     if backend == "sqlite":
-        return _prepared(f"sqlite:///{disk.path / 'store.sqlite3'}", proofs)
+        yield _prepared(f"sqlite:///{disk.path / 'store.sqlite3'}", proofs)
+        return
     server: Postgresql = request.getfixturevalue("postgresql")
-    tables = disk.path / "tables"
+    name, tables = f"faults_{secrets.token_hex(6)}", disk.path / "tables"
     tables.mkdir()
-    return _prepared(server.make(f"faults_{secrets.token_hex(6)}", tables), proofs)
+    yield _prepared(server.make(name, tables), proofs)
+    server.say(f"DROP DATABASE {name} WITH (FORCE)", f"DROP TABLESPACE {name}")  # before the disk goes
 
 
 def _prepared(url: str, proofs: Proofs) -> str:
