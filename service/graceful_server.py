@@ -57,8 +57,9 @@ class GracefulServer(uvicorn.Server):
         self.config.encoded_headers = [*self.config.encoded_headers, CLOSE]
         self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
         for connection in self._connections():
-            if not _is_idle(connection):
-                connection.shutdown()  # which closes after the answer that is under way
+            cycle = connection.cycle
+            if cycle is not None and not cycle.response_started:
+                cycle.keep_alive = False  # it has the headers of before already
 
     def _connections(self) -> list[HttpToolsProtocol]:
         return [one for one in self.server_state.connections if isinstance(one, HttpToolsProtocol)]
