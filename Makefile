@@ -70,7 +70,7 @@ lock: $(BIN)/python ## Remake requirements*.lock; LOCK_ARGS=--upgrade for the ne
 	@set -e; \
 	lock() { $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-header \
 	  --python-version 3.11 $(LOCK_ARGS) pyproject.toml "$$@"; }; \
-	lock --extra training --extra development --output-file requirements-development.lock; \
+	lock --extra training --extra tracing --extra development --output-file requirements-development.lock; \
 	lock --extra training --constraint requirements-development.lock --output-file requirements-training.lock; \
 	lock --constraint requirements-development.lock --output-file requirements.lock
 

@@ -24,6 +24,9 @@ from service.key_use import KeyUse
 from service.live_keys import LiveKeys
 from service.live_model import LiveModel
 from service.memory import give_back
+from service.metrics import gauges
+from service.metrics.board import Board
+from service.metrics.recorder import Recorder
 from service.negotiation import is_streamed
 from service.observed import Observed
 from service.opening import keep_opening, open_store_if_possible
@@ -31,12 +34,13 @@ from service.proving import Prover
 from service.pulse import Pulse
 from service.rate_limit import RateLimit, WrongKeys
 from service.request_log import log_request
-from service.routes import batch, customers, health, models, segment, segments
+from service.routes import batch, customers, health, metrics, models, segment, segments
 from service.served_model import Limits
 from service.settings import Settings
 from service.shortcut import Shortcut
 from service.state import Service
 from service.store.database import open_engine
+from service.store.errors import StoreError
 from service.store.idempotency import IdempotencyKeys
 from service.store.keys import KeyStore
 from service.store.personal_data import PersonalData
@@ -45,12 +49,13 @@ from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
 from service.suppressed import Suppressed
 from service.templates import Templates
+from service.version import VERSION
 
 CLOSING_PATIENCE = 2.0  # how long the end waits for a database that does not answer
 DESCRIPTION = """Turns a customer's purchases into a segment, says why, and what to do about it.
 
 Every answer is stored before it is given. Errors are RFC 9457 problems."""
-ROUTERS = (segment.router, batch.router, segments.router, customers.router, models.router, health.router)
+ROUTERS = tuple(one.router for one in (segment, batch, segments, customers, models, health, metrics))
 
 
 def utc_now() -> datetime:
@@ -58,9 +63,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
-    """The application for these settings. Nothing is opened before it starts."""
-    service = assemble(settings, clock)
+def create_app(
+    settings: Settings, clock: Callable[[], datetime] = utc_now, board: Board | None = None, seat: int = 0
+) -> FastAPI:
+    """The application for these settings. Nothing is opened before it starts. `board` has what several processes count,
+    of which this one has the seat of this number."""
+    service = assemble(settings, clock, board, seat)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,7 +77,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
 
     app = Application(
         title="Customer Segmentation Service",
-        version="0.1.0",
+        version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
@@ -114,7 +122,7 @@ def _door(inside: ASGIApp, service: Service, needs: Needs, templates: Templates)
     return Observed(door, templates, [log_request, wrong_keys.note])
 
 
-def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
+def assemble(settings: Settings, clock: Callable[[], datetime], board: Board | None = None, seat: int = 0) -> Service:
     """The parts of the service, none of them started: what `create_app` and the command line build on."""
     engine = open_engine(settings.store_url)
     reader = Reader(engine)
@@ -126,16 +134,28 @@ def assemble(settings: Settings, clock: Callable[[], datetime]) -> Service:
         signing_key=settings.signing_key_bytes,
         clock=clock,
     )
-    writer, ids = GroupCommit(engine, settings.queue_rows), UlidFactory()
+    board = board or Board()
+    recorder = Recorder(board.take(seat))
+    writer, ids = GroupCommit(engine, settings.queue_rows, observer=recorder), UlidFactory()
     idempotency = Idempotency(IdempotencyKeys(engine), ids, clock)
     key_store, key = KeyStore(engine), settings.api_key.get_secret_value() if settings.api_key else None
-    keys = LiveKeys(key_store, key, not settings.needs_key, settings.proxies, clock)
-    use = KeyUse(key_store, clock)
     personal = PersonalData(engine)
-    suppressed = Suppressed(personal, clock)
-    caretaker = Caretaker(engine, settings.retention_days, clock)
     return Service(
-        settings, engine, reader, writer, live, ids, clock, idempotency, keys, use, personal, suppressed, caretaker
+        settings=settings,
+        engine=engine,
+        reader=reader,
+        writer=writer,
+        live=live,
+        ids=ids,
+        clock=clock,
+        idempotency=idempotency,
+        keys=LiveKeys(key_store, key, not settings.needs_key, settings.proxies, clock),
+        key_use=KeyUse(key_store, clock),
+        personal=personal,
+        suppressed=Suppressed(personal, clock),
+        caretaker=Caretaker(engine, settings.retention_days, clock),
+        board=board,
+        recorder=recorder,
     )
 
 
@@ -153,6 +173,10 @@ def _open(service: Service) -> None:
     service.keys.refresh()
     service.live.refresh()
     service.suppressed.look()
+    with contextlib.suppress(StoreError):  # the database may come later, and then the first answer tells
+        latest = service.reader.last_assigned()
+        if latest is not None:
+            service.recorder.assigned_at(latest.timestamp())
 
 
 @contextlib.asynccontextmanager
@@ -170,12 +194,13 @@ async def _running(service: Service) -> AsyncIterator[None]:
     service.keys.start(service.settings.key_poll_seconds)
     service.key_use.start(service.settings.key_poll_seconds)
     opening = asyncio.create_task(keep_opening(service, stop))
+    measuring = asyncio.create_task(gauges.keep(service, stop))
     try:
         yield
     finally:
         stop.set()
         service.caretaker.end()
-        await asyncio.gather(watching, opening)
+        await asyncio.gather(watching, opening, measuring)
         for one in pulses:
             await one.close(CLOSING_PATIENCE)
         await service.keys.close()

@@ -24,6 +24,7 @@ from service.state import Service
 from service.store.assignment import Assignment
 from service.store.errors import RowRefused, StoreBusy, StoreError
 from service.store.ulid import GivenIds, UlidFactory
+from service.store.writer import BATCH
 
 # A part is stored in one transaction. Between two, single requests have their turn.
 PART = 2_000
@@ -69,10 +70,14 @@ class Batch:
         more of them, so that whoever takes them slowly holds up the reading of the batch."""
         under_way: asyncio.Queue[Part | Encoded | None] = asyncio.Queue(UNDER_WAY)
         working = asyncio.create_task(self._work(chunks, under_way))
+        customers = 0
         try:
             while (part := await under_way.get()) is not None:
-                yield part if isinstance(part, Encoded) else await self._settled(part)
+                encoded = part if isinstance(part, Encoded) else await self._settled(part)
+                customers += encoded.assigned + encoded.failed if encoded.last is None else 0
+                yield encoded
         finally:
+            self.service.recorder.batch(customers)
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
 
@@ -178,7 +183,7 @@ class Batch:
         tries = BUSY_TRIES
         while True:
             try:
-                stored = self.service.writer.submit(rows)
+                stored = self.service.writer.submit(rows, BATCH)
                 break
             except StoreBusy as error:
                 tries -= 1
@@ -211,7 +216,7 @@ class Batch:
     async def _alone(self, row: Assignment) -> StoreError | None:
         """The database refused some row of the part: each is stored by itself, so that only that one fails."""
         try:
-            await self.service.writer.commit([row])
+            await self.service.writer.commit([row], BATCH)
         except StoreError as error:
             return error
         return None

@@ -12,6 +12,8 @@ from service.idempotency import Idempotency
 from service.key_use import KeyUse
 from service.live_keys import LiveKeys
 from service.live_model import LiveModel
+from service.metrics.board import Board
+from service.metrics.recorder import Recorder
 from service.readiness import Readiness
 from service.settings import Settings
 from service.store.personal_data import PersonalData
@@ -45,6 +47,8 @@ class Service:
     personal: PersonalData
     suppressed: Suppressed
     caretaker: Caretaker
+    board: Board
+    recorder: Recorder
     apart: ThreadsApart = field(default_factory=lambda: ThreadsApart(APART))
     looking: ThreadsApart = field(default_factory=lambda: ThreadsApart(LOOKING))
     readiness: Readiness = field(default_factory=Readiness)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 
+from service.metrics.board import Board
+
 logger = logging.getLogger("segmentation.workers")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SETTLED_SECONDS = 10.0  # a worker that ends sooner had no good start; the next one waits
@@ -36,7 +38,8 @@ class Pause:
 
 @dataclass(slots=True)
 class Workers:
-    """`count` processes that each do `work` with the listening socket, until SIGTERM or SIGINT.
+    """`count` processes that each do `work` with the listening socket, until SIGTERM or SIGINT. Each has a seat on the
+    board, which the one that replaces it takes over.
 
     They are forked, so what this process has imported is in memory once; it must have no threads and no connections
     open. A worker that ends is replaced. Workers end by themselves when this process is gone, however it ended.
@@ -44,9 +47,11 @@ class Workers:
 
     listening: socket.socket
     count: int
-    work: Callable[[socket.socket], None]
+    work: Callable[[socket.socket, Board, int], None]
     patience: float
+    board: Board
     _started: dict[ForkProcess, float] = field(default_factory=dict)
+    _seats: dict[ForkProcess, int] = field(default_factory=dict)
     _due: list[float] = field(default_factory=list)
     _pause: Pause = field(default_factory=Pause)
     _stopping: bool = False
@@ -71,7 +76,8 @@ class Workers:
         self._stopping = True
 
     def _start(self) -> None:
-        process = multiprocessing.get_context("fork").Process(target=self._live, daemon=True)
+        seat = min(set(range(self.count)) - set(self._seats.values()))
+        process = multiprocessing.get_context("fork").Process(target=self._live, args=(seat,), daemon=True)
         # A signal between the fork and the worker's own handlers would be told to the wrong one, and lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
@@ -79,6 +85,7 @@ class Workers:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         self._started[process] = time.monotonic()
+        self._seats[process] = seat
 
     def _watch(self) -> None:
         """Waits until a worker ends, one is to be started, or a signal comes; replaces those that ended."""
@@ -95,6 +102,7 @@ class Workers:
         pause = self._pause.after(now - self._started.pop(process))
         when = f"in {pause:g} s" if pause else "at once"
         logger.error("worker [%s] ended %s; another is started %s", process.pid, _how(process.exitcode), when)
+        self.board.clear(self._seats.pop(process))
         self._due.append(now + pause)
         process.close()
 
@@ -116,7 +124,7 @@ class Workers:
 
     # In the worker --------------------------------------------------------------------------------
 
-    def _live(self) -> None:
+    def _live(self, seat: int) -> None:
         signal.set_wakeup_fd(-1)
         for number in STOP_SIGNALS:
             signal.signal(number, _stopped)
@@ -126,7 +134,7 @@ class Workers:
         reading, writing = self._lifeline
         os.close(writing)
         threading.Thread(target=_end_with, args=(reading,), name="lifeline", daemon=True).start()
-        self.work(self.listening)
+        self.work(self.listening, self.board, seat)
 
 
 def _stopped(number: int, frame: object) -> None:

@@ -15,6 +15,7 @@ from service.app import create_app, prepare
 from service.commands.parsers import Commands
 from service.corked_protocol import CorkedProtocol
 from service.graceful_server import GracefulServer
+from service.metrics.board import Board
 from service.patience import Patience
 from service.settings import MOST_WORKERS, Settings
 from service.store.database import opened
@@ -75,12 +76,12 @@ def _serve_by_many(settings: Settings, count: int) -> int:
         "%s workers listening on http://%s:%s", count, host, listening.getsockname()[1]
     )
     patience = settings.drain_seconds + settings.shutdown_seconds
-    return Workers(listening, count, partial(_answer, settings), patience).run()
+    return Workers(listening, count, partial(_answer, settings), patience, Board(count)).run()
 
 
-def _answer(settings: Settings, listening: socket.socket | None) -> None:
+def _answer(settings: Settings, listening: socket.socket | None, board: Board | None = None, seat: int = 0) -> None:
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
-    app = create_app(settings)
+    app = create_app(settings, board=board, seat=seat)
     patience = Patience(settings.head_seconds, settings.body_idle_seconds, settings.answer_idle_seconds)
     config = uvicorn.Config(
         app,

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -41,6 +41,14 @@ POSTGRESQL_CONNECTION = {
 POSTGRESQL_SESSION = "SET statement_timeout = '10s'; SET TIME ZONE 'UTC'"
 
 
+class PoolUse(NamedTuple):
+    """Connections: how many a pool keeps, how many are in use, how many are open beyond what it keeps."""
+
+    size: int
+    in_use: int
+    overflow: int
+
+
 def open_engine(url: str) -> sa.Engine:
     """The engine for `sqlite:///path`, `postgresql://…` or `postgres://…`; it connects when first used.
 
@@ -69,6 +77,13 @@ def opened(url: str) -> Iterator[sa.Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def pool_use(engine: sa.Engine) -> PoolUse:
+    """How the engine's connections are used at this moment."""
+    pool = engine.pool
+    assert isinstance(pool, sa.QueuePool)  # noqa: S101 (what both kinds of engine here are made with)
+    return PoolUse(pool.size(), pool.checkedout(), max(pool.overflow(), 0))
 
 
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:

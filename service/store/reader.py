@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -69,6 +70,11 @@ class Reader:
             stands = STANDS * (counted - started) if counted - started > LONG else 0.0
             self._sizes[segment_id] = (size, counted + stands)
         return size
+
+    def last_assigned(self) -> datetime | None:
+        """When the latest answer was given, by the order of the ids."""
+        query = sa.select(assignments.c.assigned_at).order_by(assignments.c.id.desc()).limit(1)
+        return self._asked(lambda connection: connection.execute(query).scalar())
 
     def verified(self, digest: str) -> bool:
         """Whether the model of this digest was proved and remembered."""

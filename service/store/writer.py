@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -16,6 +17,7 @@ from service.store.ledger import Ledger, open_ledger
 
 GROUP_ROWS = 20_000
 RETRY_AFTER = 1.0
+SINGLE, BATCH = "single", "batch"  # what sent the rows, for whoever observes
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +26,17 @@ class Submission:
 
     rows: Sequence[Assignment]
     answer: asyncio.Future[None]
+    source: str = ""
+
+
+class Observer(Protocol):
+    """Told in the writer's thread, before the waiters are, what became of a transaction."""
+
+    def committed(self, group: Sequence[Submission], seconds: float) -> None:
+        """These are on disk."""
+
+    def failed(self) -> None:
+        """The database took nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +61,11 @@ class GroupCommit:
     not answer. All methods belong to the event loop in which `start` was called.
     """
 
-    def __init__(self, engine: sa.Engine, capacity: int = 100_000, patience: float = 10.0) -> None:
+    def __init__(
+        self, engine: sa.Engine, capacity: int = 100_000, patience: float = 10.0, observer: Observer | None = None
+    ) -> None:
         self._engine = engine
+        self._observer = observer
         self._capacity = capacity
         self._patience = patience
         self._queue: SimpleQueue[Submission | None] = SimpleQueue()
@@ -76,11 +92,11 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    async def commit(self, rows: Sequence[Assignment]) -> None:
+    async def commit(self, rows: Sequence[Assignment], source: str = SINGLE) -> None:
         """Returns when all rows are on disk; raises when none of them is."""
-        await self.submit(rows)
+        await self.submit(rows, source)
 
-    def submit(self, rows: Sequence[Assignment]) -> asyncio.Future[None]:
+    def submit(self, rows: Sequence[Assignment], source: str = SINGLE) -> asyncio.Future[None]:
         """Hands rows to the writer; the future is done when all of them are on disk, or none can be.
 
         StoreBusy: the queue is full. StoreUnavailable: the database does not work (when its answer
@@ -94,7 +110,7 @@ class GroupCommit:
         if not rows:
             answer.set_result(None)
             return answer
-        submission = Submission(rows, answer)
+        submission = Submission(rows, answer, source)
         self._waiting.add(submission)
         self.queued_rows += len(rows)
         self._queue.put(submission)
@@ -223,8 +239,12 @@ class GroupCommit:
             self._drop_connection()
             sentence = str(error) if isinstance(error, StoreError) else f"The rows could not be stored: {error!r}."
             self._outage = outage = Outage(sentence, time.monotonic() + RETRY_AFTER)
+            if self._observer is not None:
+                self._observer.failed()
             return [(submission, outage.error()) for submission in group]
         self._outage = None
+        if self._observer is not None:
+            self._observer.committed(group, self.last_commit_seconds)
         return [(submission, None) for submission in group]
 
     def _commit(self, rows: Sequence[Assignment]) -> None:

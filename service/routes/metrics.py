@@ -1,0 +1,37 @@
+"""GET /metrics: what is counted and measured, over all processes."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.key_scope import KeyScope, needs
+from service.metrics.gauges import measure
+from service.routes.responses import problems
+from service.state import service_of
+
+OPENMETRICS = "application/openmetrics-text"
+_TEXTS: dict[str, Any] = {
+    "text/plain": {"schema": {"type": "string", "description": "Prometheus' text form."}},
+    OPENMETRICS: {"schema": {"type": "string", "description": "The same as OpenMetrics."}},
+}
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics",
+    response_class=Response,
+    responses={HTTPStatus.OK: {"content": _TEXTS}, **problems()},
+    openapi_extra=needs(KeyScope.READ),
+)
+def metrics(request: Request) -> Response:
+    """All metrics of all service processes, for Prometheus to read."""
+    from service.metrics.exposition import expose  # the library is loaded where somebody asks
+
+    service = service_of(request)
+    measure(service)
+    told = expose(service.board, ",".join(request.headers.getlist("accept")))
+    return Response(told.text, headers={"content-type": told.media_type})
