@@ -119,7 +119,9 @@ def _door(inside: ASGIApp, service: Service, needs: Needs, templates: Templates)
     door = Door(door, service.keys, service.key_use, needs)
     door = wrong_keys = WrongKeys(door, settings.wrong_keys)
     door = Concurrency(door, settings.max_concurrent)
-    return Observed(door, templates, [log_request, wrong_keys.note])
+    observed = Observed(door, templates, [service.recorder.request, log_request, wrong_keys.note])
+    service.recorder.running = observed.running
+    return observed
 
 
 def assemble(settings: Settings, clock: Callable[[], datetime], board: Board | None = None, seat: int = 0) -> Service:

@@ -28,6 +28,7 @@ def measure(service: Service) -> None:
     recorder = service.recorder
     recorder.used()
     recorder.put(catalogue.BUILD_INFO, 1, VERSION, platform.python_version())
+    recorder.put(catalogue.IN_FLIGHT, len(recorder.running))
     recorder.put(catalogue.QUEUE_ROWS, service.writer.queued_rows)
     recorder.put(catalogue.QUEUE_ROWS_LIMIT, service.settings.queue_rows)
     pool = pool_use(service.engine)

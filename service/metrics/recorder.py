@@ -1,16 +1,19 @@
 """Counts what happens in one process."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from operator import attrgetter
 from time import process_time
 
+from service.exchange import CLIENT_GONE, Exchange
 from service.metrics import catalogue
 from service.metrics.board import Seat
 from service.store.writer import Submission
 
 STANDARD_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 OTHER = "other"  # a method of the client's own making is no label
+_CONVERTER = re.compile(r":\w+(?=})")
 _SEGMENT_AND_MODEL = attrgetter("segment_name", "model_version")
 
 
@@ -23,7 +26,7 @@ class Recorder:
         self._requests: dict[tuple[str, str, int], int] = {}
         self._durations: dict[str, int] = {}
         self._assignments: dict[tuple[str, str, str], int] = {}
-        self._in_flight = seat.series(catalogue.IN_FLIGHT)
+        self.running: Sized = ()  # the requests under way
         self._batches = seat.series(catalogue.BATCH_CUSTOMERS)
         self._commit_seconds = seat.series(catalogue.COMMIT_SECONDS)
         self._commit_rows = seat.series(catalogue.COMMIT_ROWS)
@@ -36,18 +39,17 @@ class Recorder:
 
     # On the event loop ----------------------------------------------------------------------------
 
-    def began(self) -> None:
-        """A request came."""
-        self.seat.add(self._in_flight)
-
-    def finished(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request was answered. `route` is a template: what a client made up is no label."""
-        seat = self.seat
-        seat.add(self._in_flight, -1.0)
-        slot = self._requests.get((method, route, status))
-        seat.add(self._new_request(method, route, status) if slot is None else slot)
-        slot = self._durations.get(route)
-        seat.observe(self._new_duration(route) if slot is None else slot, catalogue.REQUEST_SECONDS, seconds)
+    def request(self, exchange: Exchange) -> None:
+        """A request is over; to be told of it before the last of its answer leaves the process."""
+        status = exchange.status or CLIENT_GONE
+        slot = self._requests.get((exchange.method, exchange.route, status))
+        if slot is None:
+            slot = self._new_request(exchange.method, exchange.route, status)
+        self.seat.numbers[slot] += 1.0
+        slot = self._durations.get(exchange.route)
+        if slot is None:
+            slot = self._new_duration(exchange.route)
+        self.seat.observe(slot, catalogue.REQUEST_SECONDS, exchange.ended - exchange.began)
 
     def batch(self, customers: int) -> None:
         """A batch was answered."""
@@ -97,13 +99,18 @@ class Recorder:
 
     def _new_request(self, method: str, route: str, status: int) -> int:
         known = method if method in STANDARD_METHODS else OTHER
-        slot = self.seat.series(catalogue.REQUESTS, known, route, str(status))
+        slot = self.seat.series(catalogue.REQUESTS, known, _documented(route), str(status))
         if known is method:
             self._requests[method, route, status] = slot
         return slot
 
     def _new_duration(self, route: str) -> int:
-        return self._durations.setdefault(route, self.seat.series(catalogue.REQUEST_SECONDS, route))
+        return self._durations.setdefault(route, self.seat.series(catalogue.REQUEST_SECONDS, _documented(route)))
 
     def _new_assignment(self, key: tuple[str, str, str]) -> int:
         return self._assignments.setdefault(key, self.seat.series(catalogue.ASSIGNMENTS, *key))
+
+
+def _documented(route: str) -> str:
+    """A template as the OpenAPI document has it: {id}, where the router has {id:path}."""
+    return _CONVERTER.sub("", route)

@@ -58,7 +58,7 @@ def test_another_model_takes_the_place_of_the_one_before(
 def test_a_service_that_starts_knows_when_the_latest_answer_was_given(store_url: str, models_dir: Path) -> None:
     with serving(settings_for(store_url, models_dir)) as client:
         before = parsed(client.get("/metrics").text)
-            assert not any(name == "segmentation_last_assigned_timestamp_seconds" for name, _ in before)
+        assert not any(name == "segmentation_last_assigned_timestamp_seconds" for name, _ in before)
         client.post("/segment", json=by_features())
     with serving(settings_for(store_url, models_dir)) as client:
         found = parsed(client.get("/metrics").text)
