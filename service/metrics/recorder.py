@@ -3,18 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Sequence, Sized
-from operator import attrgetter
+from operator import itemgetter
 from time import process_time
 
 from service.exchange import CLIENT_GONE, Exchange
 from service.metrics import catalogue
 from service.metrics.board import Seat
+from service.store.assignment import Assignment
 from service.store.writer import Submission
 
 STANDARD_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 OTHER = "other"  # a method of the client's own making is no label
 _CONVERTER = re.compile(r":\w+(?=})")
-_SEGMENT_AND_MODEL = attrgetter("segment_name", "model_version")
+_SEGMENT_AND_MODEL = itemgetter(*map(Assignment._fields.index, ("segment_name", "model_version")))
 
 
 class Recorder:
@@ -59,14 +60,18 @@ class Recorder:
 
     def committed(self, group: Sequence[Submission], seconds: float) -> None:
         """A transaction stored these."""
-        rows = 0
+        rows, numbers, known = 0, self.seat.numbers, self._assignments
         for submission in group:
-            rows += len(submission.rows)
-            for (segment, version), count in Counter(map(_SEGMENT_AND_MODEL, submission.rows)).items():
-                key = (segment, version, submission.source)
-                slot = self._assignments.get(key)
-                self.seat.add(self._new_assignment(key) if slot is None else slot, count)
-            self.assigned_at(submission.rows[-1].assigned_at.timestamp())
+            stored, source = submission.rows, submission.source
+            rows += len(stored)
+            if len(stored) == 1:
+                one = stored[0]
+                key = (one.segment_name, one.model_version, source)
+                slot = known.get(key)
+                numbers[self._new_assignment(key) if slot is None else slot] += 1.0
+            else:
+                self._count(stored, source)
+        self.assigned_at(group[-1].rows[-1].assigned_at.timestamp())
         self.seat.observe(self._commit_seconds, catalogue.COMMIT_SECONDS, seconds)
         self.seat.observe(self._commit_rows, catalogue.COMMIT_ROWS, rows)
 
@@ -106,6 +111,10 @@ class Recorder:
 
     def _new_duration(self, route: str) -> int:
         return self._durations.setdefault(route, self.seat.series(catalogue.REQUEST_SECONDS, _documented(route)))
+
+    def _count(self, rows: Sequence[Assignment], source: str) -> None:
+        for (segment, version), count in Counter(map(_SEGMENT_AND_MODEL, rows)).items():
+            self.seat.add(self._new_assignment((segment, version, source)), count)
 
     def _new_assignment(self, key: tuple[str, str, str]) -> int:
         return self._assignments.setdefault(key, self.seat.series(catalogue.ASSIGNMENTS, *key))
