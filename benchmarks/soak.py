@@ -1,6 +1,7 @@
 """`python -m benchmarks.soak [--minutes 10] [--workers 4] [--database postgresql]`: is every answer right, for long?
 
-Mixed load by several workers while the model is swapped; at the end every answer is looked up in the store.
+Mixed load by several workers while the model is swapped; at the end every answer is looked up in the store, and
+what the service counted is held against what callers sent.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.callers import Callers
+from benchmarks.counters import differences
 from benchmarks.databases import KINDS, database
 from benchmarks.demo import train
 from benchmarks.reckoning import reckon, segment_names
@@ -104,12 +106,13 @@ def _soak(given: argparse.Namespace, folder: Path) -> list[str]:
             "SEGMENTATION_PORT": "{port}",
         }
         server = Server("soak", ["-m", "service", "serve", "--workers", str(given.workers)], environment, folder)
-        with (
-            server,
-            Swaps(server.port, versions, given.swap_seconds) as swaps,
-            Callers(server.port, given.callers, bad=BAD, batch=BATCH) as callers,
-        ):
-            _let_go_on(given.minutes * 60, callers)
+        with server:
+            with (
+                Swaps(server.port, versions, given.swap_seconds) as swaps,
+                Callers(server.port, given.callers, bad=BAD, batch=BATCH) as callers,
+            ):
+                _let_go_on(given.minutes * 60, callers)
+            miscounted = differences(server.port, callers.calls, len(callers.answers))
         found = reckon(url, callers.answers, segment_names(Registry(folder / "models")))
     for kind, count in sorted(callers.calls.items()):
         sys.stdout.write(f"{count:10,} x {kind}\n")
@@ -117,7 +120,7 @@ def _soak(given: argparse.Namespace, folder: Path) -> list[str]:
         f"{found.told:,} answers told, {found.stored:,} stored by {given.workers} workers in {given.database}; "
         f"{len(swaps.seconds)} swaps, followed by all within {max(swaps.seconds, default=0.0):.1f} s\n"
     )
-    faults = [*found.faults, *swaps.faults, *server.faults]
+    faults = [*found.faults, *swaps.faults, *server.faults, *miscounted]
     faults += [f"{found.untold} answers are stored and were told nobody"] if found.untold else []
     faults += [f"{callers.broken} connections broke"] if callers.broken else []
     faults += [f"{one.call} was answered {one.status}: {one.body}" for one in callers.refused[:5]]
