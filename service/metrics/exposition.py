@@ -20,7 +20,7 @@ from service.metrics.catalogue import METRICS, Kind, Metric
 Numbers = Mapping[tuple[str, ...], list[float]]
 # Of each process, what the library reads from the operating system, and how many processes' numbers become one. The
 # processor time is counted by ourselves: it must not shrink when a process ends.
-_OF_PROCESSES: Mapping[str, Callable[[Iterable[float]], float]] = {
+OF_PROCESSES: Mapping[str, Callable[[Iterable[float]], float]] = {
     "process_resident_memory_bytes": sum,
     "process_virtual_memory_bytes": sum,
     "process_open_fds": sum,
@@ -65,7 +65,7 @@ class _BoardCollector(Collector):
             for family in ProcessCollector(registry=None, pid=lambda pid=pid: pid).collect():  # type: ignore[misc]
                 families[family.name] = family
                 values[family.name].append(family.samples[0].value)
-        for name, together in _OF_PROCESSES.items():
+        for name, together in OF_PROCESSES.items():
             if name in values:
                 yield GaugeMetricFamily(name, families[name].documentation, value=together(values[name]))
 
