@@ -110,6 +110,10 @@ class Settings(BaseSettings):
         int, Field(ge=1, description="How long requests under way may take after a stop signal.")
     ] = 20
 
+    ready_seconds: Annotated[
+        float, Field(gt=0, le=60, description="How long GET /health/ready waits for the database.")
+    ] = 3.0
+
     @model_validator(mode="after")
     def _read_secret_files(self) -> Self:
         for name in ("database_url", "signing_key", "api_key"):

@@ -1,24 +1,33 @@
 """GET /health/live and /health/ready: is the process up, and can it answer."""
 
-import asyncio
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
+from starlette.responses import Response
 
-from service.errors import NotReady
+from service.fitness import Check, examine
 from service.key_scope import OPEN
+from service.problem import Problem, new_request_id, problem_of, respond
 from service.routes.responses import problems
-from service.state import Service, service_of
-from service.store.database import pending
+from service.state import service_of
 
 router = APIRouter(prefix="/health", tags=["operations"])
-LOOK_SECONDS = 4.0
 
 
 class Live(BaseModel):
     """The process answers."""
 
     status: str
+
+
+class CheckRecord(BaseModel):
+    """One thing that was looked at: whether it is as it must be, what was seen, and how long it took."""
+
+    name: str
+    ok: bool
+    detail: str
+    seconds: float
 
 
 class Ready(BaseModel):
@@ -28,6 +37,13 @@ class Ready(BaseModel):
     model_version: str
     store_seconds: float
     trouble: str | None
+    checks: list[CheckRecord]
+
+
+class NotReadyProblem(Problem):
+    """Why it cannot answer, check by check."""
+
+    checks: list[CheckRecord]
 
 
 @router.get("/live", summary="Is the process up", openapi_extra=OPEN)
@@ -36,30 +52,30 @@ async def live() -> Live:
     return Live(status="live")
 
 
-@router.get("/ready", summary="Can it answer", responses=problems(), openapi_extra=OPEN)
-async def ready(request: Request) -> Ready:
+@router.get("/ready", summary="Can it answer", response_model=Ready, responses=problems(), openapi_extra=OPEN)
+async def ready(request: Request) -> Ready | Response:
     """Places one of the model's own customers and asks the store; 503 says which of them failed and why."""
     service = service_of(request)
-    if service.readiness.stopping:
-        raise NotReady("stopping: it was told to end and takes no new clients; send requests to another instance")
-    try:
-        return await asyncio.wait_for(service.looking.run(_look, service), LOOK_SECONDS)
-    except TimeoutError:
-        raise NotReady(f"the database has not answered for {LOOK_SECONDS:g} s; see whether it runs") from None
-
-
-def _look(service: Service) -> Ready:
-    model = service.live.current().model
-    placed = model.scorer.place(model.reference.values[0])
-    if model.segments[placed.nearest].id != model.reference.segment_ids[0]:
-        raise NotReady(f"model {model.version} does not place its own reference customer as it was trained to")
-    missing = pending(service.engine)
-    if missing:
-        raise NotReady(f"the database lacks {len(missing)} migration(s); run: python -m service db upgrade")
-    seconds = service.reader.ping()
+    checks = await examine(service)
+    if not all(check.ok for check in checks):
+        return _not_ready(checks)
     return Ready(
         status="ready",
-        model_version=model.version,
-        store_seconds=round(seconds, 6),
+        model_version=service.live.current().model.version,
+        store_seconds=round(checks[-1].seconds, 6),
         trouble=service.live.trouble or service.writer.trouble,
+        checks=_records(checks),
     )
+
+
+def _not_ready(checks: Sequence[Check]) -> Response:
+    errors = [check.error for check in checks if check.error is not None]
+    problem = problem_of(errors[0], new_request_id()).model_dump()
+    told = NotReadyProblem.model_validate(
+        {**problem, "detail": "; ".join(map(str, errors)), "checks": _records(checks)}
+    )
+    return respond(told, {"retry-after": "1"})
+
+
+def _records(checks: Sequence[Check]) -> list[CheckRecord]:
+    return [CheckRecord(name=one.name, ok=one.ok, detail=one.detail, seconds=round(one.seconds, 6)) for one in checks]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from service.key_scope import KeyScope, needs
 from service.metrics.gauges import measure
 from service.routes.responses import problems
-from service.state import service_of
+from service.state import Service, service_of
 
 OPENMETRICS = "application/openmetrics-text"
 _TEXTS: dict[str, Any] = {
@@ -27,11 +27,15 @@ router = APIRouter(tags=["operations"])
     responses={HTTPStatus.OK: {"content": _TEXTS}, **problems()},
     openapi_extra=needs(KeyScope.READ),
 )
-def metrics(request: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """All metrics of all service processes, for Prometheus to read."""
+    service, accept = service_of(request), ",".join(request.headers.getlist("accept"))
+    return await service.apart.run(_metrics, service, accept)
+
+
+def _metrics(service: Service, accept: str) -> Response:
     from service.metrics.exposition import expose  # the library is loaded where somebody asks
 
-    service = service_of(request)
     measure(service)
-    told = expose(service.board, ",".join(request.headers.getlist("accept")))
+    told = expose(service.board, accept)
     return Response(told.text, headers={"content-type": told.media_type})

@@ -13,6 +13,7 @@ from service.state import Service
 from service.store.database import downgrade, open_engine, upgrade
 from service.store.schema import metadata
 from tests.published import Published
+from tests.service.metrics.exposed import parsed, total
 from tests.service.requests import by_features
 from tests.service.serving import TestClient, serving, settings_for, until
 
@@ -37,7 +38,47 @@ def test_a_service_that_can_answer_is_ready(client: TestClient, published: Publi
         "model_version": published.first,
         "store_seconds": ready.json()["store_seconds"],
         "trouble": None,
+        "checks": ready.json()["checks"],
     }
+    checks = ready.json()["checks"]
+    assert [(check["name"], check["ok"]) for check in checks] == [
+        ("running", True), ("model", True), ("migrations", True), ("store", True),
+    ]  # fmt: skip
+    assert checks[-1]["seconds"] == ready.json()["store_seconds"]
+    assert all(check["detail"] for check in checks)
+
+
+def test_everything_that_fails_is_told_with_its_reason(store_url: str, tmp_path: Path) -> None:
+    engine = open_engine(store_url)
+    downgrade(engine, "0001")
+    engine.dispose()
+    with serving(settings_for(store_url, tmp_path / "none")) as client:
+        if engine.dialect.name == "sqlite":  # was upgraded at its start
+            downgrade(engine, "0001")
+            engine.dispose()
+        problem = not_ready(client)
+    failed = {check["name"]: check["detail"] for check in problem["checks"] if not check["ok"]}
+    assert "no model is active" in failed["model"]
+    assert "the database lacks 3 migration(s)" in failed["migrations"]
+    assert problem["detail"] == f"{failed['model']}; {failed['migrations']}"
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_database_that_hangs_is_waited_for_only_so_long_and_others_are_answered(
+    store_url: str, models_dir: Path
+) -> None:
+    with serving(settings_for(store_url, models_dir, ready_seconds=0.3)) as client:
+        assert client.get("/health/ready").status_code == 200
+        with psycopg.connect(store_url.replace("+psycopg", "", 1)) as holding:
+            holding.execute("LOCK TABLE assignments, alembic_version IN ACCESS EXCLUSIVE MODE")
+            for _ in range(5):  # more than there are threads for it
+                problem = not_ready(client)
+                assert problem["type"] == "urn:segmentation:problem:store-unavailable"
+                assert "The database has not answered for 0.3 s" in problem["detail"]
+            assert client.get("/metrics").status_code == 200
+        until(lambda: client.get("/health/ready").status_code == 200)
+        # those who were not waited for have their answer, and are done
+        until(lambda: total(parsed(client.get("/metrics").text), "segmentation_database_pool_in_use") == 0)
 
 
 def test_a_service_that_was_told_to_stop_is_not_ready_and_goes_on_answering(client: TestClient) -> None:
