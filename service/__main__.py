@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from models.errors import ModelError
-from service.commands import audit, customers, db, keys, purge, score, serve, settings
+from service.commands import audit, check, customers, db, keys, purge, score, serve, settings
 from service.settings import Settings, unknown_variables
 from service.store.errors import StoreError
 
-COMMANDS = (serve, db, keys, audit, score, customers, purge, settings)
+COMMANDS = (serve, check, db, keys, audit, score, customers, purge, settings)
 EXPECTED = (ModelError, StoreError, OSError)
 
 
