@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,7 +29,7 @@ from service.metrics import gauges
 from service.metrics.board import Board
 from service.metrics.recorder import Recorder
 from service.negotiation import is_streamed
-from service.observed import Observed
+from service.observed import Observed, Observer
 from service.opening import keep_opening, open_store_if_possible
 from service.proving import Prover
 from service.pulse import Pulse
@@ -51,6 +52,9 @@ from service.suppressed import Suppressed
 from service.templates import Templates
 from service.version import VERSION
 
+if TYPE_CHECKING:
+    from service.tracing import Tracing
+
 CLOSING_PATIENCE = 2.0  # how long the end waits for a database that does not answer
 DESCRIPTION = """Turns a customer's purchases into a segment, says why, and what to do about it.
 
@@ -69,11 +73,14 @@ def create_app(
     """The application for these settings. Nothing is opened before it starts. `board` has what several processes count,
     of which this one has the seat of this number."""
     service = assemble(settings, clock, board, seat)
+    tracing = _tracing(settings, clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _running(service):
             yield
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
     app = Application(
         title="Customer Segmentation Service",
@@ -88,8 +95,9 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     documentation.install(app, service.live.current, guarded=lambda: not service.keys.open)
-    routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
-    app.door = _door(app.inside, service, Needs(app.routes), Templates(routes))
+    templates = Templates([*app.routes, *(route for router in ROUTERS for route in router.routes)])
+    observers = [] if tracing is None else [tracing.request]
+    app.door = _door(app.inside, service, Needs(app.routes), templates, observers)
     return app
 
 
@@ -106,7 +114,17 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def _door(inside: ASGIApp, service: Service, needs: Needs, templates: Templates) -> ASGIApp:
+def _tracing(settings: Settings, clock: Callable[[], datetime]) -> "Tracing | None":
+    if settings.otlp_endpoint is None:
+        return None
+    from service.tracing import to_collector  # an extra that need not be installed
+
+    return to_collector(settings.otlp_endpoint, clock)
+
+
+def _door(
+    inside: ASGIApp, service: Service, needs: Needs, templates: Templates, observers: Sequence[Observer]
+) -> ASGIApp:
     """What a request passes, the last first: its id and the log, how many are under way, the key, how often it came,
     the unpacking of its body, the size of it, the time it takes, the shortcut of the call that is waited for. Before
     the framework, whose own layers cost each request as much as these do together."""
@@ -119,7 +137,7 @@ def _door(inside: ASGIApp, service: Service, needs: Needs, templates: Templates)
     door = Door(door, service.keys, service.key_use, needs)
     door = wrong_keys = WrongKeys(door, settings.wrong_keys)
     door = Concurrency(door, settings.max_concurrent)
-    observed = Observed(door, templates, [service.recorder.request, log_request, wrong_keys.note])
+    observed = Observed(door, templates, [service.recorder.request, log_request, wrong_keys.note, *observers])
     service.recorder.running = observed.running
     return observed
 

@@ -1,6 +1,7 @@
 """The configuration: environment variables and nothing else, checked at start."""
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
@@ -110,6 +111,12 @@ class Settings(BaseSettings):
         int, Field(ge=1, description="How long requests under way may take after a stop signal.")
     ] = 20
 
+    otlp_endpoint: Annotated[
+        str | None,
+        Field(
+            pattern="^https?://", description="Where a span of every request goes, as OTLP over HTTP; default: nowhere."
+        ),
+    ] = None
     ready_seconds: Annotated[
         float, Field(gt=0, le=60, description="How long GET /health/ready waits for the database.")
     ] = 3.0
@@ -143,6 +150,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"SEGMENTATION_QUEUE_ROWS is {self.queue_rows}, too few for one batch; "
                 f"set it to SEGMENTATION_MAX_BATCH, {self.max_batch}, or more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tracing_is_installed(self) -> Self:
+        if self.otlp_endpoint is not None and find_spec("opentelemetry.exporter") is None:
+            raise ValueError(
+                "SEGMENTATION_OTLP_ENDPOINT needs what is not installed; "
+                "install it: pip install 'customer-segmentation-service[tracing]'"
             )
         return self
 
