@@ -22,7 +22,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM builder AS service-builder
 RUN /venv/bin/python -c "import alembic.config, backports.zstd, fastapi.staticfiles, fastapi_offline, joblib, msgspec, \
-nanoarrow.ipc, psycopg, pydantic_settings, pydantic.v1, rich.progress, sklearn.cluster, sklearn.pipeline, \
+nanoarrow.ipc, prometheus_client.openmetrics.exposition, psycopg, pydantic_settings, pydantic.v1, rich.progress, sklearn.cluster, sklearn.pipeline, \
 sklearn.preprocessing, sqlalchemy.dialects.sqlite, sqlalchemy.dialects.postgresql.psycopg, uvicorn.loops.uvloop, \
 uvicorn.protocols.http.httptools_impl"
 
