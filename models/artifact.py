@@ -31,6 +31,9 @@ PIPELINE, SCORER, SEGMENTS, PLAYBOOKS, REFERENCE, PRODUCTS, MAP = (
 )
 FILES = (PIPELINE, SCORER, SEGMENTS, PLAYBOOKS, REFERENCE, PRODUCTS, MAP)
 LARGEST_FILE = 64 * 1024 * 1024  # a scorer, profiles and a pipeline are far smaller; more is not ours
+# Smaller, because these two are read before anything has vouched for them, also by the process that answers.
+LARGEST_MANIFEST, LARGEST_SIGNATURE = 4 * 1024 * 1024, 1024
+LARGEST_ARTIFACT = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def read_artifact(directory: Path, signing_key: bytes | None = None) -> Artifact
     version = directory.name
     if not VERSION_PATTERN.fullmatch(version):
         raise ArtifactRefused(f"{version!r} is not a model version such as 20111210-0123456789abcdef")
-    text = _read(directory, MANIFEST)
+    text = _read(directory, MANIFEST, LARGEST_MANIFEST)
     if signing_key is not None:
         _check_signature(directory, text, signing_key)
     try:
@@ -98,8 +101,23 @@ def read_artifact(directory: Path, signing_key: bytes | None = None) -> Artifact
         raise ArtifactRefused(f"model {version}: {MANIFEST} was changed after training; publish the original again")
     if set(manifest.files) != set(FILES):
         raise ArtifactRefused(f"model {version}: {MANIFEST} does not list the files {', '.join(FILES)}")
+    if sum(record.bytes for record in manifest.files.values()) > LARGEST_ARTIFACT:
+        raise ArtifactRefused(f"model {version}: its files have more than {LARGEST_ARTIFACT:,} bytes together")
     files = {name: _checked(directory, name, record) for name, record in manifest.files.items()}
     return Artifact(version, _sha256(text), manifest, files)
+
+
+def read_plain(path: Path, most: int) -> bytes | None:
+    """At most so many bytes of a file; None where the path is a folder, a pipe or a device. Follows no link.
+
+    Raises OSError.
+    """
+    # not waiting, because opening a pipe would wait for its other end
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        return _all(handle, most) if stat.S_ISREG(os.fstat(handle).st_mode) else None
+    finally:
+        os.close(handle)
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -120,13 +138,14 @@ def flush_directory(directory: Path) -> None:
 
 
 def _checked(directory: Path, name: str, record: FileRecord) -> bytes:
-    data = _read(directory, name)
+    data = _read(directory, name, LARGEST_FILE)
     if len(data) != record.bytes:
         raise ArtifactRefused(
             f"model {directory.name}: {name} has {len(data):,} bytes where its manifest says {record.bytes:,}; "
             "it was cut short or replaced, publish the original again"
         )
-    if not hmac.compare_digest(_sha256(data), record.sha256):
+    # As bytes: of text that is not ASCII the comparison would raise.
+    if not hmac.compare_digest(_sha256(data).encode(), record.sha256.encode("utf-8", "replace")):
         raise ArtifactRefused(
             f"model {directory.name}: the content of {name} does not match its digest in the manifest; "
             "it was damaged or changed, publish the original again"
@@ -134,30 +153,30 @@ def _checked(directory: Path, name: str, record: FileRecord) -> bytes:
     return data
 
 
-def _read(directory: Path, name: str) -> bytes:
-    path = directory / name
+def _read(directory: Path, name: str, largest: int) -> bytes:
     try:
-        # not waiting, because opening a pipe would wait for its other end
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        data = read_plain(directory / name, largest + 1)
     except OSError as error:
         raise ArtifactRefused(f"model {directory.name}: {name} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
+    if data is None:
         raise ArtifactRefused(f"model {directory.name}: {name} is not a file")
-    with os.fdopen(handle, "rb") as file:
-        data = file.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
-        raise ArtifactRefused(f"model {directory.name}: {name} is larger than {LARGEST_FILE:,} bytes")
+    if len(data) > largest:
+        raise ArtifactRefused(f"model {directory.name}: {name} is larger than {largest:,} bytes")
     return data
 
 
+def _all(handle: int, most: int) -> bytes:
+    with os.fdopen(handle, "rb", closefd=False) as file:
+        return file.read(most)
+
+
 def _check_signature(directory: Path, manifest: bytes, key: bytes) -> None:
-    if not (directory / SIGNATURE).exists():
+    if not os.path.lexists(directory / SIGNATURE):
         raise ArtifactRefused(
             f"model {directory.name} is not signed, and a signing key is configured; "
             "train it with SEGMENTATION_SIGNING_KEY set"
         )
-    given = _read(directory, SIGNATURE).decode("ascii", "replace").strip()
+    given = _read(directory, SIGNATURE, LARGEST_SIGNATURE).decode("ascii", "replace").strip()
     if not hmac.compare_digest(given.encode(), _hmac(key, manifest).encode()):
         raise ArtifactRefused(f"model {directory.name}: the signature does not match the configured signing key")
 

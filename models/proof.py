@@ -10,6 +10,7 @@ import io
 import os
 import pickle
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ from models.artifact import PIPELINE, Artifact, read_artifact
 from models.errors import ArtifactRefused, ModelError
 from models.model import SegmentationModel
 
+if sys.platform != "win32":
+    import resource
+
 MUST_EQUAL = ("scikit-learn",)  # its pickles hold private attributes that change between releases
 SAME_MAJOR = ("numpy",)
+# A proof takes 300 MB of which most is libraries, a few seconds, and writes nothing.
+BOUNDS = {"RLIMIT_DATA": 768 * 1024 * 1024, "RLIMIT_CPU": 60, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0}
 
 ALLOWED = frozenset(
     {
@@ -65,7 +71,7 @@ def unpickle(data: bytes) -> Any:
     try:
         return _ListedUnpickler("", io.BytesIO(data), ensure_native_byte_order=False).load()
     except Exception as error:  # a forged pickle can raise anything at all
-        raise ArtifactRefused(f"{PIPELINE} is not a pipeline this software may load: {error}") from error
+        raise ArtifactRefused(f"{PIPELINE} is not a pipeline this software may load: {_said(error)}") from error
 
 
 def check_versions(artifact: Artifact) -> None:
@@ -90,7 +96,7 @@ def prove(artifact: Artifact) -> None:
     try:
         clusters = pipeline.predict(np.array(reference.values))
     except Exception as error:  # whatever it is, it is not the pipeline that was trained
-        raise ArtifactRefused(f"model {artifact.version}: the pipeline cannot predict: {error}") from error
+        raise ArtifactRefused(f"model {artifact.version}: the pipeline cannot predict: {_said(error)}") from error
     placed = model.scorer.place_many(np.array(reference.values)).nearest
     ids = np.array(model.scorer.arrays.segment_ids)
     if not np.array_equal(clusters, placed) or not np.array_equal(ids[placed], np.array(reference.segment_ids)):
@@ -102,12 +108,29 @@ def prove(artifact: Artifact) -> None:
 
 def main(arguments: list[str]) -> int:
     """Prove the artifact in the directory given; the signature was the caller's to check."""
+    _bound_this_process()
     try:
         prove(read_artifact(Path(arguments[0])))
     except (ModelError, ValidationError) as error:
         sys.stdout.write(f"{error}\n")
         return 1
+    except MemoryError:
+        sys.stdout.write(f"model {Path(arguments[0]).name} needs more memory than proving it may take\n")
+        return 1
     return 0
+
+
+def _bound_this_process() -> None:
+    """A few bytes of a pickle can ask for an array of terabytes, or for hours of arithmetic."""
+    if sys.platform == "win32":
+        return
+    for limit, most in BOUNDS.items():
+        with suppress(ValueError, OSError):  # a system without that limit, or with a lower one
+            resource.setrlimit(getattr(resource, limit), (most, most))
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _major(version: str) -> str:

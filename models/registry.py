@@ -1,14 +1,16 @@
 """The registry is a directory: one folder per version, and the file ACTIVE that names the one to serve."""
 
+import os
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
-from models.artifact import MANIFEST, flush_directory, write_durably
+from models.artifact import MANIFEST, flush_directory, read_plain, write_durably
 from models.errors import NoActiveModel, UnknownVersion
 from models.manifest import VERSION_PATTERN
 
 ACTIVE = "ACTIVE"
+LONGEST_NAME = 1_000  # bytes; a version has 25, and whatever else stands in ACTIVE is read no further
 
 
 class Registry:
@@ -37,12 +39,16 @@ class Registry:
     def active(self) -> str:
         """The version that ACTIVE names. Raises NoActiveModel where nothing was activated yet."""
         try:
-            named = (self.directory / ACTIVE).read_text("ascii", "replace").strip()
-        except OSError as error:
+            named = read_plain(self.directory / ACTIVE, LONGEST_NAME)
+        except FileNotFoundError as error:
             raise NoActiveModel(
                 f"no model is active in {self.directory}; train one with: python -m training fit FILE"
             ) from error
-        return named
+        except OSError as error:
+            raise NoActiveModel(f"{self.directory / ACTIVE} cannot be read: {error.strerror}") from error
+        if named is None:
+            raise NoActiveModel(f"{self.directory / ACTIVE} is not a file; write the version to serve into one")
+        return named.decode("ascii", "replace").strip()
 
     def activate(self, version: str) -> None:
         """Point ACTIVE at a published version, atomically: a reader sees the old name or the new one."""
@@ -53,9 +59,29 @@ class Registry:
         flush_directory(self.directory)
 
     def published_at(self, version: str) -> datetime:
-        """When the version was put here: the time of its manifest file, UTC."""
-        return datetime.fromtimestamp((self.path(version) / MANIFEST).stat().st_mtime, UTC)
+        """When the version was put here: the time of its manifest file, UTC. Raises UnknownVersion."""
+        try:
+            return datetime.fromtimestamp((self.path(version) / MANIFEST).lstat().st_mtime, UTC)
+        except OSError as error:
+            raise UnknownVersion(f"model {version} cannot be looked at: {error.strerror}") from error
+
+    def fingerprint(self, version: str) -> str:
+        """What changes whenever a file of the version does; empty where nothing of it can be seen.
+
+        So a folder that was still being copied when it was first looked at is looked at again.
+        """
+        if not VERSION_PATTERN.fullmatch(version):
+            return ""
+        try:
+            seen = sorted((one.name, one.stat(follow_symlinks=False)) for one in os.scandir(self.directory / version))
+        except OSError:
+            return ""
+        return " ".join(f"{name}:{entry.st_size}:{entry.st_mtime_ns}" for name, entry in seen)
 
     def _is_published(self, path: Path) -> bool:
-        named = VERSION_PATTERN.fullmatch(path.name)
-        return bool(named) and not path.is_symlink() and (path / MANIFEST).is_file()
+        if not VERSION_PATTERN.fullmatch(path.name):
+            return False
+        try:
+            return not path.is_symlink() and (path / MANIFEST).is_file()
+        except OSError:
+            return True  # it is there, and reading it says what is wrong

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from models.artifact import Artifact, read_artifact
-from models.errors import ModelError
+from models.errors import ArtifactRefused, ModelError
 from models.model import SegmentationModel
 from models.playbook import Playbooks, load_playbooks
 from models.registry import Registry
@@ -18,6 +18,7 @@ from service.proving import Prover
 from service.served_model import Limits, ServedModel
 
 logger = logging.getLogger("segmentation.model")
+Stamp = tuple[str, str, int]
 REMEMBERED = 4  # versions kept for reading back what earlier models answered
 
 
@@ -42,7 +43,7 @@ class LiveModel:
         self._clock = clock
         self._changing = threading.Lock()  # one change at a time: a slow look must not undo a quick activation
         self._served: ServedModel | None = None
-        self._seen: tuple[str, int] | None = None
+        self._seen: Stamp | None = None
         self._earlier: dict[str, ServedModel] = {}
 
     def current(self) -> ServedModel:
@@ -60,7 +61,7 @@ class LiveModel:
         """A version, checked and proved. Blocking; raises a ModelError with a sentence."""
         artifact = self.read(version)
         self._prover.prove(artifact, self.registry.path(version), self._clock())
-        return ServedModel(SegmentationModel.of(artifact), self._playbooks(), self._limits)
+        return self._ready_to_serve(artifact)
 
     def read(self, version: str) -> Artifact:
         """A published version with every byte checked, and its signature where a key is configured; not proved.
@@ -83,7 +84,7 @@ class LiveModel:
             return self._served
         if version not in self._earlier:
             try:
-                found = ServedModel(SegmentationModel.of(self.read(version)), self._playbooks(), self._limits)
+                found = self._ready_to_serve(self.read(version))
             except ModelError:
                 return None
             while len(self._earlier) >= REMEMBERED:
@@ -117,7 +118,18 @@ class LiveModel:
             except Exception:  # whatever it is, the present model goes on answering and the next look may succeed
                 logger.exception("looking for another model failed")
 
-    def _serve(self, served: ServedModel, stamp: tuple[str, int]) -> None:
+    def _ready_to_serve(self, artifact: Artifact) -> ServedModel:
+        try:
+            return ServedModel(SegmentationModel.of(artifact), self._playbooks(), self._limits)
+        except ModelError:
+            raise
+        except Exception as error:  # files that are well-formed can still say what no training writes
+            raise ArtifactRefused(
+                f"model {artifact.version} holds what cannot be served ({type(error).__name__}: {error}); "
+                "train it again with this version"
+            ) from error
+
+    def _serve(self, served: ServedModel, stamp: Stamp) -> None:
         if self._served is None or self._served.model.version != served.model.version:
             logger.info("model %s is serving", served.model.version)
         self._served, self._seen, self.trouble = served, stamp, None
@@ -125,10 +137,11 @@ class LiveModel:
     def _playbooks(self) -> Playbooks | None:
         return load_playbooks(self._playbooks_path) if self._playbooks_path else None
 
-    def _stamp(self) -> tuple[str, int]:
-        """What tells that something changed: the active version, and when the playbooks were last written."""
+    def _stamp(self) -> Stamp:
+        """What tells that something changed: the active version, its files, and when the playbooks were written."""
         changed = 0
         if self._playbooks_path is not None:
             with contextlib.suppress(OSError):
                 changed = self._playbooks_path.stat().st_mtime_ns
-        return self.registry.active(), changed
+        active = self.registry.active()
+        return active, self.registry.fingerprint(active), changed

@@ -64,7 +64,10 @@ def _one_at_a_time(directory: Path) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    handle = os.open(directory, os.O_RDONLY)
+    try:
+        handle = os.open(directory, os.O_RDONLY)
+    except OSError as error:
+        raise ArtifactRefused(f"model {directory.name} cannot be read: {error.strerror}") from error
     try:
         with suppress(OSError):  # a file system without locks: then each proves it
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -76,7 +79,8 @@ def _one_at_a_time(directory: Path) -> Iterator[None]:
 def _run_proof(version: str, directory: Path) -> None:
     # Nothing of this process's environment goes along: it holds the database's password.
     code = Path(models.__file__).parent.parent
-    environment = {"PYTHONPATH": str(code), "OMP_NUM_THREADS": "1", "PATH": os.environ.get("PATH", "")}
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # each thread more wants memory
+    environment = {**single, "PYTHONPATH": str(code), "PATH": os.environ.get("PATH", "")}
     try:
         done = subprocess.run(  # noqa: S603  (our own interpreter and module, no shell)
             [sys.executable, "-m", "models.proof", str(directory.resolve())],

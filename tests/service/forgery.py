@@ -51,6 +51,39 @@ def hidden_pickle(command: str) -> bytes:
     return written.getvalue()
 
 
+class Call:
+    """Pickles as a call of a function with the arguments given."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.function, self.arguments
+
+
+def _packed(compress: tuple[str, int]) -> Callable[[], bytes]:
+    """Much in little, packed as joblib does on demand."""
+
+    def pickled() -> bytes:
+        written = io.BytesIO()
+        joblib.dump(bytes(256 * 1024 * 1024), written, compress=compress)
+        return written.getvalue()
+
+    return pickled
+
+
+# Small files that want a great deal once they are loaded; the functions are ones that a pipeline may name.
+BOMBS: Mapping[str, Callable[[], bytes]] = {
+    "packed by zlib": _packed(("zlib", 6)),
+    "packed by lzma": _packed(("xz", 1)),
+    "an array of a gigabyte": lambda: pickle.dumps(Call(np.log1p, Call(np.ndarray, (2**27,)))),
+    "an array of a terabyte": lambda: pickle.dumps(Call(np.log1p, Call(np.ndarray, (2**37,)))),
+    "a product of two": lambda: pickle.dumps(Call(np.dot, Call(np.ndarray, (2**16, 1)), Call(np.ndarray, (1, 2**16)))),
+    "a size beyond all": lambda: pickle.dumps(Call(np.ndarray, (2**62,))),
+    "nested without end": lambda: pickle.PROTO + b"\x02" + b"(" * 10_000_000,
+}
+
+
 def other_pipeline(models_dir: Path, version: str) -> str:
     """The arrays of a model with a pipeline whose clusters stand in another order."""
     pipeline = joblib.load(io.BytesIO(read_artifact(models_dir / version).files[PIPELINE]))

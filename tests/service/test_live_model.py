@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,33 @@ def test_an_active_file_that_names_no_model_is_told_and_the_old_model_goes_on(
     until(lambda: own_client.get("/models").json()["trouble"] is not None)
     assert "there is no model" in own_client.get("/models").json()["trouble"]
     assert answering(own_client) == published.first
+
+
+def test_a_model_made_active_while_it_is_still_being_copied_is_served_once_it_is_whole(
+    own_client: TestClient, own_models_dir: Path, published: Published
+) -> None:
+    whole, copy = published.directory / published.second, own_models_dir / published.second
+    shutil.rmtree(copy)
+    (own_models_dir / ACTIVE).write_text(f"{published.second}\n")
+    until(lambda: "there is no model" in str(own_client.get("/models").json()["trouble"]))
+    copy.mkdir()
+    shutil.copyfile(whole / MANIFEST, copy / MANIFEST)
+    until(lambda: "cannot be read" in str(own_client.get("/models").json()["trouble"]))
+    assert answering(own_client) == published.first
+    for file in whole.iterdir():
+        shutil.copyfile(file, copy / file.name)
+    until(lambda: answering(own_client) == published.second)
+    assert own_client.get("/models").json()["trouble"] is None
+
+
+@pytest.mark.parametrize("moment", [datetime.max.replace(tzinfo=UTC), datetime(1000, 1, 1, tzinfo=UTC)])
+def test_a_model_of_a_moment_that_cannot_be_is_refused_or_served_and_breaks_nothing(
+    own_client: TestClient, own_models_dir: Path, published: Published, moment: datetime
+) -> None:
+    version = forgery.republished(own_models_dir, published.second, as_of=moment)
+    assert own_client.post(f"/models/{version}/activate").status_code in (200, 409)
+    assert own_client.get(f"/models/{version}").status_code in (200, 409)
+    assert own_client.get("/models").status_code == 200
 
 
 def test_a_service_without_a_model_starts_answering_once_there_is_one(
