@@ -19,7 +19,7 @@ export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA
 
-.PHONY: help install run test test-real-data test-faults test-containers bench lock secrets clean
+.PHONY: help install run test test-real-data test-faults test-containers bench lock licences sbom secrets clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -74,6 +74,15 @@ lock: $(BIN)/python ## Remake requirements*.lock; LOCK_ARGS=--upgrade for the ne
 	lock --extra training --constraint requirements-development.lock --output-file requirements-training.lock; \
 	lock --constraint requirements-development.lock --output-file requirements.lock
 
+licences: $(DEVELOPMENT) ## Remake docs/licences.md from what the packages in the locks state
+	$(BIN)/python -m tests.licences
+
+# Of an environment and not of the lock, which knows no licences and not who wants what; made anew, so that it holds what
+# the image does and nothing else.
+sbom: $(DEVELOPMENT) ## Write build/sbom.json and build/sbom-training.json, bills of materials by CycloneDX, validated
+	$(call bill_of_materials,requirements.lock,build/sbom.json)
+	$(call bill_of_materials,requirements-training.lock,build/sbom-training.json)
+
 # od and not openssl: it is on every machine. The files are readable for the containers' users, who are nobody here;
 # the folder keeps everybody else out.
 secrets: ## Make secrets/db_password and secrets/api_key where they are missing
@@ -107,6 +116,16 @@ $(TRAINING): requirements-training.lock | $(BIN)/python
 
 define install_locked
 	$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --require-hashes --requirement $(1)
+endef
+
+define bill_of_materials
+	rm -rf build/environment && mkdir -p build
+	$(if $(UV),$(UV) venv --quiet --python $(BIN)/python build/environment,$(BIN)/python -m venv --without-pip build/environment)
+	$(if $(UV),$(UV) pip install --quiet --python build/environment/bin/python,$(BIN)/python -m pip --quiet \
+	  --disable-pip-version-check --python build/environment/bin/python install) --require-hashes --requirement $(1)
+	$(BIN)/cyclonedx-py environment --sv 1.6 --output-reproducible --validate --pyproject pyproject.toml -o $(2) \
+	  build/environment/bin/python
+	rm -rf build/environment
 endef
 
 # Runs beside the service that `make run` starts, until it answers; then prints the address and a request to try,
