@@ -13,13 +13,13 @@ DATA ?=
 FIT_ARGS ?=
 DEMO := data/demo.csv.gz
 # make test
-TESTS ?= not containers and not faults
+TESTS ?= not containers and not newcomer and not faults
 PYTEST_ARGS ?=
 export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA
 
-.PHONY: help install run test test-real-data test-faults test-containers bench lock licences sbom secrets clean
+.PHONY: help install run test test-real-data test-faults test-newcomer test-containers bench lock licences sbom secrets clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -55,6 +55,9 @@ test-real-data: $(DEVELOPMENT) ## The tests on the real data in SEGMENTATION_DAT
 
 test-faults: $(DEVELOPMENT) ## The tests that kill, pause and fill what the service stands on; as root, and none may be skipped
 	CI=true $(BIN)/python -m pytest -m faults tests/faults $(PYTEST_ARGS)
+
+test-newcomer: $(DEVELOPMENT) ## Follow the newcomer's path in docs/operations.md word for word, in a fresh checkout
+	CI=true $(BIN)/python -m pytest -m newcomer tests/test_operations.py $(PYTEST_ARGS)
 
 test-containers: $(DEVELOPMENT) ## Build the images, start all containers, do the main job inside them, kill, restart
 	$(BIN)/hadolint Dockerfile

@@ -109,9 +109,9 @@ def test_a_replica_has_the_time_to_drain_and_to_finish() -> None:
     configured = the("ConfigMap")["data"]
     wanted = SERVING["lifecycle"]["preStop"]["sleep"]["seconds"] + int(configured[DRAIN]) + int(configured[SHUTDOWN])
     given = the("Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-    assert wanted + 5 <= given
+    assert wanted + 25 <= given  # to store what waits where the database does not answer
     ready = SERVING["readinessProbe"]
-    assert ready["periodSeconds"] * ready["failureThreshold"] <= int(configured[DRAIN])
+    assert ready["periodSeconds"] * ready["failureThreshold"] < int(configured[DRAIN])
 
 
 @pytest.mark.parametrize(("pod", "container"), CONTAINERS, ids=lambda one: one.get("name"))
