@@ -4,7 +4,11 @@
 # The first holds no data frames and no engine: less to attack, less to move. Both want no more than
 #   docker run --read-only --tmpfs /tmp -v models:/models -v data:/data …
 
-FROM python:3.13-slim AS builder
+# By tag, because a digest is of one registry's copy. To build on exactly one (docs/operations.md, "Install"):
+#   docker build --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:… .
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 # Without pip of its own: the builder's installs into it, and nothing in the final images can install anything.
 RUN python -m venv --without-pip /venv
@@ -36,7 +40,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 # The packages are copied, not pip-installed: an installation would fetch a build backend that no lock covers.
 # Byte code is made here, because the containers cannot write it; unchecked, because sources never change there.
-FROM python:3.13-slim AS code
+FROM ${PYTHON_IMAGE} AS code
 COPY models /app/models
 COPY service /app/service
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
@@ -45,7 +49,7 @@ FROM code AS training-code
 COPY training /app/training
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app/training
 
-FROM python:3.13-slim AS base
+FROM ${PYTHON_IMAGE} AS base
 LABEL org.opencontainers.image.title="Customer Segmentation Service" \
       org.opencontainers.image.licenses="MIT"
 # A number of its own, fixed: a volume written by one version belongs to the next one too. A new named volume takes

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -177,6 +178,33 @@ def test_an_image_holds_no_compiler_no_installer_and_no_cache(untrained: Stack, 
     )
     told = ["docker", "run", "--rm", "--network", "none", "--read-only", "--user", "0", "--entrypoint", "python"]
     assert json.loads(run([*told, image, "-c", look])) == [[], False, False]
+
+
+@pytest.mark.parametrize("image", [SERVICE_IMAGE, TRAINING_IMAGE])
+def test_an_image_holds_no_secret_and_only_the_code_it_runs(untrained: Stack, image: str) -> None:
+    told = json.loads(run(["docker", "image", "inspect", "--format", "{{json .Config}}", image]))
+    names = {one.partition("=")[0] for one in told["Env"]}
+    assert not {name for name in names if re.search("KEY|PASSWORD|SECRET|TOKEN", name)} - {
+        "GPG_KEY"
+    }  # of Python's makers
+    assert told["User"] == "10001:10001"
+    assert told.get("Healthcheck", {"Test": ["CMD"]})["Test"][0] == "CMD"  # and not CMD-SHELL
+    secret = (untrained.secrets_dir / "db_password").read_text()
+    assert secret not in run(["docker", "history", "--no-trunc", image])
+    look = (
+        "import json, os, pathlib; print(json.dumps([sorted(os.listdir('/app')), os.listdir('/models'), "
+        "os.listdir('/data'), "
+        "[str(one) for one in pathlib.Path('/app').rglob('*') if one.suffix in ('.key', '.pem', '.env', '.sqlite3')]]))"
+    )
+    inside = ["docker", "run", "--rm", "--network", "none", "--read-only", "--entrypoint", "python", image, "-c", look]
+    code = ["models", "service"] + (["training"] if image == TRAINING_IMAGE else [])
+    assert json.loads(run(inside)) == [code, [], [], []]
+
+
+def test_a_container_is_held_to_its_bounds(trained: Stack) -> None:
+    for name in ("api", "db"):
+        form = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.RestartPolicy.Name}}"
+        assert trained.state(name, form) == "1073741824 1000000000 unless-stopped"
 
 
 def test_the_service_image_is_small(untrained: Stack) -> None:

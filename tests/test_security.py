@@ -1,0 +1,70 @@
+"""What docs/security.md promises is shown by tests that are there; and what no other test shows of it."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.test_docs import ROOT, rows_of, text_of
+
+SECURITY = "docs/security.md"
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text_of(SECURITY))))
+RISKS = [f"API{number}" for number in range(1, 11)]
+# What asks other machines for something. The database's driver is the store's.
+CLIENTS = {
+    "urllib.request", "http.client", "requests", "httpx", "httpx2", "aiohttp", "urllib3", "smtplib", "ftplib", "poplib",
+    "imaplib", "telnetlib", "xmlrpc", "socketserver", "paramiko", "grpc", "websockets",
+}  # fmt: skip
+# Built in parts: these files come with the others.
+TO_COME = {
+    "tests/service/test_access.py", "tests/service/test_guarded_start.py", "tests/service/commands/test_keys.py",
+    "tests/service/test_idempotency.py", "tests/service/test_limits.py", "tests/service/test_rate_limit.py",
+    "tests/service/test_slow_clients.py", "tests/service/test_log.py", "tests/service/test_suppressed.py",
+    "tests/service/routes/test_metrics.py",
+}  # fmt: skip
+
+
+def functions_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    return {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED, ids=lambda one: str(one))
+def test_a_test_that_is_named_is_there(file: str, name: str) -> None:
+    if file not in TO_COME:
+        assert name in functions_of(ROOT / file)
+
+
+def test_every_risk_has_a_row_that_names_a_test() -> None:
+    rows = [row for row in rows_of(SECURITY) if re.match(r"API\d+ ", row[0])]
+    assert [row[0].split()[0] for row in rows] == RISKS
+    assert all("::test_" in row[2] for row in rows)
+
+
+def test_every_promise_names_a_test() -> None:
+    promises = text_of(SECURITY).partition("## What is promised")[2].partition("\n## ")[0]
+    rows = [line for line in promises.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    assert rows
+    assert all("::test_" in row for row in rows)
+
+
+def test_the_service_has_nothing_to_fetch_an_address_with() -> None:
+    found = set()
+    for path in [one for folder in ("service", "models") for one in (ROOT / folder).rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {one.name for one in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+    assert "uvicorn" in found
+    assert {name for name in found for client in CLIENTS if name == client or name.startswith(f"{client}.")} == set()
+
+
+@pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("requirements*.lock")))
+def test_everything_that_is_installed_is_locked_by_hash(lock: str) -> None:
+    pinned = re.split(r"^(?=[A-Za-z0-9])", text_of(lock), flags=re.MULTILINE)[1:]
+    assert pinned
+    assert [one for one in pinned if "==" not in one or "--hash=sha256:" not in one] == []
+    assert "--index-url" not in text_of(lock)
+    assert "://" not in text_of(lock)
