@@ -62,6 +62,14 @@ class SegmentationModel:
         by_id = {segment.id: segment for segment in segments}
         if set(by_id) != set(arrays.segment_ids) or len(segments) != len(arrays.segment_ids):
             raise ArtifactRefused(f"model {artifact.version}: its segments and its centres are not the same")
+        if not reference.values or {len(row) for row in reference.values} != {len(arrays.features)}:
+            raise ArtifactRefused(
+                f"model {artifact.version}: {REFERENCE} has no customers, or not the scorer's features"
+            )
+        if len(reference.values) != len(reference.segment_ids):
+            raise ArtifactRefused(
+                f"model {artifact.version}: {REFERENCE} has not one segment for each of its customers"
+            )
         if any(feature not in artifact.manifest.base for feature in arrays.features):
             raise ArtifactRefused(f"model {artifact.version}: a feature of the scorer is not in the manifest")
         of_table = _columns(artifact)

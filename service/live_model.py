@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from models.artifact import Artifact, read_artifact
-from models.errors import ArtifactRefused, ModelError
+from models.errors import ModelError
 from models.model import SegmentationModel
 from models.playbook import Playbooks, load_playbooks
 from models.registry import Registry
@@ -61,7 +61,7 @@ class LiveModel:
         """A version, checked and proved. Blocking; raises a ModelError with a sentence."""
         artifact = self.read(version)
         self._prover.prove(artifact, self.registry.path(version), self._clock())
-        return self._ready_to_serve(artifact)
+        return ServedModel(SegmentationModel.of(artifact), self._playbooks(), self._limits)
 
     def read(self, version: str) -> Artifact:
         """A published version with every byte checked, and its signature where a key is configured; not proved.
@@ -84,7 +84,7 @@ class LiveModel:
             return self._served
         if version not in self._earlier:
             try:
-                found = self._ready_to_serve(self.read(version))
+                found = ServedModel(SegmentationModel.of(self.read(version)), self._playbooks(), self._limits)
             except ModelError:
                 return None
             while len(self._earlier) >= REMEMBERED:
@@ -117,17 +117,6 @@ class LiveModel:
                 await asyncio.to_thread(self.refresh)
             except Exception:  # whatever it is, the present model goes on answering and the next look may succeed
                 logger.exception("looking for another model failed")
-
-    def _ready_to_serve(self, artifact: Artifact) -> ServedModel:
-        try:
-            return ServedModel(SegmentationModel.of(artifact), self._playbooks(), self._limits)
-        except ModelError:
-            raise
-        except Exception as error:  # files that are well-formed can still say what no training writes
-            raise ArtifactRefused(
-                f"model {artifact.version} holds what cannot be served ({type(error).__name__}: {error}); "
-                "train it again with this version"
-            ) from error
 
     def _serve(self, served: ServedModel, stamp: Stamp) -> None:
         if self._served is None or self._served.model.version != served.model.version:

@@ -110,6 +110,8 @@ def test_a_damaged_model_is_refused_and_the_old_one_goes_on(
         ({"products.json": b"{}"}, {}, "products.json: customers: Field required"),
         ({"products.json": NO_PRODUCTS}, {}, "products.json is of other segments"),
         ({"reference.json": b'{"values": [["x"]], "segment_ids": [1]}'}, {}, "reference.json: values.0.0: Input"),
+        ({"reference.json": b'{"values": [], "segment_ids": []}'}, {}, "reference.json has no customers"),
+        ({"reference.json": b'{"values": [[1.0]], "segment_ids": [1]}'}, {}, "not the scorer's features"),
         ({"more.json": b"{}"}, {}, "does not list the files"),
         ({}, {"base": {}}, "a feature of the scorer is not in the manifest"),
     ],
