@@ -12,8 +12,9 @@ from models.artifact import read_artifact
 from models.errors import ModelError, NoActiveModel
 from models.registry import Registry
 from service.settings import LOOPBACK, Settings, unknown_variables
-from service.store.database import open_engine, pending
+from service.store.database import is_to_be_made, open_engine, pending
 from service.store.errors import StoreError
+from service.store.keys import KeyStore
 from service.store.reader import Reader
 from service.store.trial import try_writing
 
@@ -70,9 +71,26 @@ def _settings(environment: Sequence[str]) -> str:
 def _key(settings: Settings) -> str:
     if settings.api_key is not None:
         return "callers must send one"
+    made = _keys_made(settings)
+    if made:
+        return f"callers must send one; {made} were made"
     if settings.host in LOOPBACK:
         return f"none, and none is needed: {settings.host} is reached from this machine only"
-    raise Wrong(f"none, and {settings.host} can be reached by others", "set SEGMENTATION_API_KEY_FILE")
+    if settings.allow_no_key:
+        return f"none, and SEGMENTATION_ALLOW_NO_KEY lets everybody in who reaches {settings.host}"
+    hint = "make one with: python -m service keys create --scope score, or set SEGMENTATION_API_KEY_FILE"
+    raise Wrong(f"none, and {settings.host} can be reached by others", hint)
+
+
+def _keys_made(settings: Settings) -> int:
+    """How many are in the database; none where it cannot be asked, of which the look at the database tells."""
+    engine = open_engine(settings.store_url)
+    try:
+        return 0 if is_to_be_made(engine) else len(KeyStore(engine).all())
+    except StoreError:
+        return 0
+    finally:
+        engine.dispose()
 
 
 def _port(settings: Settings) -> str:
@@ -104,7 +122,8 @@ def _database(settings: Settings, now: datetime) -> str:
     engine = open_engine(settings.store_url)
     kind = engine.dialect.name
     try:
-        if kind == "sqlite" and not (path := Path(engine.url.database or "")).exists():
+        path = Path(engine.url.database or "")
+        if is_to_be_made(engine):
             if not os.access(path.parent, os.W_OK):
                 raise Wrong(f"{path} cannot be made", f"let this user write in {path.parent}")
             return f"{path} will be made at start"

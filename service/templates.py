@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from starlette.routing import BaseRoute
 
 UNMATCHED = "unmatched"
+_CONVERTER = re.compile(r":\w+(?=\})")  # {id:path}, as the router has it, is {id} in the OpenAPI document
 
 
 class Templates:
     """Finds the template that a path is of."""
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
-        named = [(str(route.path), route.path_regex) for route in routes if hasattr(route, "path_regex")]  # type: ignore[attr-defined]
+        known = [(route.path, route.path_regex) for route in routes if hasattr(route, "path_regex")]  # type: ignore[attr-defined]
+        named = [(_CONVERTER.sub("", path), regex) for path, regex in known]
         self._plain = {path: path for path, _ in named if "{" not in path}
         self._others: list[tuple[re.Pattern[str], str]] = [(regex, path) for path, regex in named]
 

@@ -1,6 +1,5 @@
 """Counts what happens in one process."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence, Sized
 from operator import itemgetter
@@ -14,7 +13,6 @@ from service.store.writer import Submission
 
 STANDARD_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 OTHER = "other"  # a method of the client's own making is no label
-_CONVERTER = re.compile(r":\w+(?=})")
 _SEGMENT_AND_MODEL = itemgetter(*map(Assignment._fields.index, ("segment_name", "model_version")))
 
 
@@ -104,13 +102,13 @@ class Recorder:
 
     def _new_request(self, method: str, route: str, status: int) -> int:
         known = method if method in STANDARD_METHODS else OTHER
-        slot = self.seat.series(catalogue.REQUESTS, known, _documented(route), str(status))
+        slot = self.seat.series(catalogue.REQUESTS, known, route, str(status))
         if known is method:
             self._requests[method, route, status] = slot
         return slot
 
     def _new_duration(self, route: str) -> int:
-        return self._durations.setdefault(route, self.seat.series(catalogue.REQUEST_SECONDS, _documented(route)))
+        return self._durations.setdefault(route, self.seat.series(catalogue.REQUEST_SECONDS, route))
 
     def _count(self, rows: Sequence[Assignment], source: str) -> None:
         for (segment, version), count in Counter(map(_SEGMENT_AND_MODEL, rows)).items():
@@ -118,8 +116,3 @@ class Recorder:
 
     def _new_assignment(self, key: tuple[str, str, str]) -> int:
         return self._assignments.setdefault(key, self.seat.series(catalogue.ASSIGNMENTS, *key))
-
-
-def _documented(route: str) -> str:
-    """A template as the OpenAPI document has it: {id}, where the router has {id:path}."""
-    return _CONVERTER.sub("", route)

@@ -79,6 +79,11 @@ def opened(url: str) -> Iterator[sa.Engine]:
         engine.dispose()
 
 
+def is_to_be_made(engine: sa.Engine) -> bool:
+    """Whether it is a file that is not there yet; to open it would make it."""
+    return engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists()
+
+
 def pool_use(engine: sa.Engine) -> PoolUse:
     """How the engine's connections are used at this moment."""
     pool = engine.pool

@@ -32,6 +32,13 @@ def erasing(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
 
 
+def hold_off_erasing(connection: sa.Connection) -> None:
+    """Has erasures wait for the end of this transaction, as they do for those that store answers. On SQLite whoever
+    writes does so anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(STORING_LOCK)))
+
+
 def scrub(engine: sa.Engine) -> bool:
     """Carries SQLite's log, which has what was there before, over into the file and empties it.
 

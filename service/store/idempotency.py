@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service.store.erasing import hold_off_erasing
+from service.store.schema import assignments
 from service.store.schema import idempotency_keys as keys
 from service.store.writing import writing
 
@@ -73,10 +75,18 @@ class IdempotencyKeys:
         self._change(claimed, {"claimed_until": until})
 
     def finish(self, claimed: KeyRecord) -> None:
-        """Keeps the answer, with everything that was found out with it, and ends the claim."""
+        """Keeps the answer, with everything that was found out with it, and ends the claim. An answer about a customer
+        who was erased meanwhile is not kept: the key then stands for nothing that is stored."""
         kept = ("body_digest", "status", "answer", "customer_digest")
         facts: dict[str, object] = {name: getattr(claimed, name) for name in kept}
-        self._change(claimed, {**facts, "claim": None, "claimed_until": None})
+        with writing(self._engine) as connection:
+            if claimed.customer_digest is not None:
+                hold_off_erasing(connection)
+                stored = sa.select(assignments.c.id).where(assignments.c.id == claimed.first_id)
+                if connection.execute(stored).first() is None:
+                    facts = {}
+            ended = {**facts, "claim": None, "claimed_until": None}
+            connection.execute(sa.update(keys).where(_held_by(claimed)).values(ended))
 
     def let_go(self, claimed: KeyRecord) -> None:
         """Ends a claim; whoever asks next goes on with it."""

@@ -16,6 +16,7 @@ from service.preflight import Finding, look
 from service.settings import Settings
 from service.store.database import downgrade, open_engine
 from service.store.schema import verified_models
+from tests.service.callers import made
 from tests.service.serving import settings_for
 
 
@@ -41,6 +42,13 @@ def test_a_port_that_is_taken_fails(sqlite_url: str, models_dir: Path) -> None:
         wrong = failed(settings_for(sqlite_url, models_dir, port=taken.getsockname()[1]))
     assert set(wrong) == {"port"}
     assert "SEGMENTATION_PORT" in wrong["port"].hint
+
+
+def test_where_others_can_reach_it_a_key_must_be_there(sqlite_url: str, models_dir: Path) -> None:
+    settings = settings_for(sqlite_url, models_dir, port=0, host="0.0.0.0")
+    assert "keys create" in failed(settings)["key"].hint
+    made(sqlite_url, "score")
+    assert failed(settings) == {}
 
 
 def test_a_model_that_is_missing_or_broken_fails(sqlite_url: str, own_models_dir: Path, tmp_path: Path) -> None:

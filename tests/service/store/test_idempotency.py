@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from service.store.database import open_engine
 from service.store.idempotency import FORGOTTEN_AT_ONCE, KEPT, IdempotencyKeys, KeyRecord, digest_of_customer
+from service.store.ledger import open_ledger
+from service.store.personal_data import PersonalData
 from service.store.schema import idempotency_keys
-from tests.service.store.records import NOON, ULIDS
+from tests.service.store.records import NOON, ULIDS, assignment
 
 SECOND = timedelta(seconds=1)
 LEASE = 6 * SECOND
@@ -24,6 +26,12 @@ def keys(engine: sa.Engine) -> IdempotencyKeys:
 def wanted(claim: str, digest: str = "d", now: datetime = NOON, **fields: Any) -> KeyRecord:
     first_id = ULIDS.one(int(now.timestamp() * 1000))
     return KeyRecord(digest, "body", first_id, "model", now, claim, now + LEASE)._replace(**fields)
+
+
+def store(engine: sa.Engine, customer_id: str, claimed: KeyRecord) -> None:
+    ledger = open_ledger(engine)
+    ledger.write([assignment(customer_id, id=claimed.first_id)])
+    ledger.close()
 
 
 def digests(engine: sa.Engine) -> set[str]:
@@ -86,9 +94,10 @@ def test_whoever_lost_a_claim_changes_nothing_any_more(keys: IdempotencyKeys) ->
     assert keys.claim(wanted("third", now=late), late) == second
 
 
-def test_an_answer_is_kept_to_the_byte_and_nobody_works_on_it_again(keys: IdempotencyKeys) -> None:
+def test_an_answer_is_kept_to_the_byte_and_nobody_works_on_it_again(engine: sa.Engine, keys: IdempotencyKeys) -> None:
     first, customer = wanted("first"), digest_of_customer("Zoë")
     keys.claim(first, NOON)
+    store(engine, "Zoë", first)
     keys.finish(first._replace(status=200, answer=b'\x00\xff"\\', customer_digest=customer))
     later = NOON + KEPT - SECOND
     found = keys.claim(wanted("second", now=later), later)
@@ -131,3 +140,17 @@ def test_what_is_still_being_worked_on_is_not_too_old(keys: IdempotencyKeys) -> 
     keys.claim(first, NOON)
     keys.renew(first, late + LEASE)
     assert keys.claim(wanted("second", now=late), late).claim == "first"
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_an_answer_about_somebody_who_was_erased_meanwhile_is_not_kept(
+    engine: sa.Engine, keys: IdempotencyKeys, erased: bool
+) -> None:
+    claimed = keys.claim(wanted("first"), NOON)
+    store(engine, "17850", claimed)
+    if erased:
+        PersonalData(engine).erase("17850", "me", NOON)
+    keys.finish(claimed._replace(status=200, answer=b"{}", customer_digest=digest_of_customer("17850")))
+    again = keys.claim(wanted("second"), NOON)
+    assert (again.answer, again.claim) == ((None, "second") if erased else (b"{}", None))
+    assert again.first_id == claimed.first_id
