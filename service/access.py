@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.caller import KEY, NOBODY
-from service.errors import Forbidden, NotReady, Unauthorized
+from service.errors import Forbidden, NotReady, TooManyRequests, Unauthorized
 from service.key_scope import Needs
 from service.key_use import BEYOND, INVALID, KeyUse
 from service.live_keys import LiveKeys
 from service.problem import response_to
+from service.rate_limit import WrongKeys
 
 OPEN_PREFIX = "/docs/"
 NO_KEY = Unauthorized("this service needs a key that is valid here; send it as: Authorization: Bearer <key>")
@@ -18,17 +19,24 @@ BEARER = b"bearer "
 
 
 class Door:
-    """Lets requests through that carry `Authorization: Bearer <key>` with the scope they need; says who sent them."""
+    """Lets requests through that carry `Authorization: Bearer <key>` with the scope they need; says who sent them.
 
-    def __init__(self, app: ASGIApp, keys: LiveKeys, use: KeyUse, needs: Needs) -> None:
+    While no keys are asked for, requests go to `unguarded`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, unguarded: ASGIApp, keys: LiveKeys, use: KeyUse, needs: Needs, wrong: WrongKeys
+    ) -> None:
         self._app = app
+        self._unguarded = unguarded
+        self._wrong = wrong
         self._keys = keys
         self._use = use
         self._needs = needs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._keys.open:
-            await self._app(scope, receive, send)
+            await self._unguarded(scope, receive, send)
             return
         caller = self._keys.find(token_of(scope["headers"]), scope)
         path = scope["path"]
@@ -57,8 +65,12 @@ class Door:
         if not self._keys.known:
             await response_to(NOT_KNOWN)(scope, receive, send)
             return
-        response = response_to(NO_KEY)
-        response.headers["www-authenticate"] = "Bearer"
+        try:
+            self._wrong.count(scope)
+            response = response_to(NO_KEY)
+            response.headers["www-authenticate"] = "Bearer"
+        except TooManyRequests as error:
+            response = response_to(error)
         await response(scope, receive, send)
 
 

@@ -129,15 +129,15 @@ def _door(
     the unpacking of its body, the size of it, the time it takes, the shortcut of the call that is waited for. Before
     the framework, whose own layers cost each request as much as these do together."""
     settings = service.settings
-    door: ASGIApp = Shortcut(inside, service)
-    door = Deadline(door, settings.request_seconds, is_streamed)
-    door = BodyLimit(door, settings.max_body_bytes, is_streamed)
-    door = ContentEncoding(door)  # outside the limit, which counts what was unpacked
-    door = RateLimit(door, settings.rate_limit, settings.workers)
-    door = Door(door, service.keys, service.key_use, needs)
-    door = wrong_keys = WrongKeys(door, settings.wrong_keys)
-    door = Concurrency(door, settings.max_concurrent)
-    observed = Observed(door, templates, [service.recorder.request, log_request, wrong_keys.note, *observers])
+    shortcut = Shortcut(inside, service)
+    timed = Deadline(shortcut, settings.request_seconds, is_streamed)
+    measured = BodyLimit(timed, settings.max_body_bytes, is_streamed)
+    unpacked = ContentEncoding(measured)  # outside the limit, which counts what was unpacked
+    limited = RateLimit(unpacked, settings.rate_limit, settings.workers)
+    unguarded = limited if settings.rate_limit else unpacked
+    door = Door(limited, unguarded, service.keys, service.key_use, needs, WrongKeys(settings.wrong_keys))
+    few = Concurrency(door, settings.max_concurrent)
+    observed = Observed(few, templates, [service.recorder.request, log_request, *observers])
     service.recorder.running = observed.running
     return observed
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BodyTooLarge
-from service.exchange import exchange_of
+from service.exchange import exchange_of, headers_of
 from service.problem import new_request_id, problem_of, respond
 
 
@@ -21,10 +21,10 @@ class BodyLimit:
         self._unlimited = unlimited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._unlimited(scope):
+        if self._unlimited(scope):
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"")
+        declared = headers_of(scope).get(b"content-length", b"")
         if declared.isdigit() and int(declared) > self._most:
             await respond(problem_of(self._too_large(), new_request_id()))(scope, receive, send)
             return

@@ -8,6 +8,7 @@ from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BrokenBody
+from service.exchange import HEADERS, headers_of
 from service.problem import Problem, new_request_id, respond
 
 PIECE = 1_048_576  # bytes unpacked at a time
@@ -87,6 +88,7 @@ class ZstandardUnpacker:
         return self._frame is None
 
 
+ENCODING = b"content-encoding"
 UNPACKERS: dict[str, Callable[[], Unpacker]] = {
     "gzip": GzipUnpacker,
     "x-gzip": GzipUnpacker,
@@ -104,16 +106,20 @@ class ContentEncoding:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        named = [value for name, value in scope.get("headers", ()) if name == b"content-encoding"]
+        if ENCODING not in headers_of(scope):  # as nearly always
+            await self._app(scope, receive, send)
+            return
+        named = [value for name, value in scope.get("headers", ()) if name == ENCODING]
         encoding = b",".join(named).decode("latin-1").strip().lower()
-        if scope["type"] != "http" or encoding in ("", "identity"):
+        if encoding in ("", "identity"):
             await self._app(scope, receive, send)
         elif encoding not in UNPACKERS:
             await respond(_unknown(encoding))(scope, receive, send)
         else:
-            dropped = {b"content-encoding", b"content-length"}
+            dropped = {ENCODING, b"content-length"}
             headers = [(name, value) for name, value in scope["headers"] if name not in dropped]
-            await self._app({**scope, "headers": headers}, _Unpacked(receive, UNPACKERS[encoding]()), send)
+            unpacked = {**scope, "headers": headers, HEADERS: dict(headers)}
+            await self._app(unpacked, _Unpacked(receive, UNPACKERS[encoding]()), send)
 
 
 class _Unpacked:

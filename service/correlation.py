@@ -3,14 +3,13 @@
 import itertools
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextvars import ContextVar
 from random import SystemRandom
 from typing import NamedTuple
 
 REQUEST_ID = b"x-request-id"
 TRACEPARENT = b"traceparent"
-_TAKEN_OVER = frozenset({REQUEST_ID, TRACEPARENT})
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,64}")
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _KNOWN_FLAGS = 0b11  # sampled, and random trace id; the others have no meaning yet and must be sent as zero
@@ -55,9 +54,9 @@ class Correlator:
         self._prefix = secrets.token_hex(5)  # tells processes apart, and one start from the next
         self._numbers = itertools.count(1)
 
-    def of(self, headers: Sequence[tuple[bytes, bytes]]) -> Correlation:
-        """The correlation of a request with these headers."""
-        if _TAKEN_OVER.isdisjoint(dict(headers)):  # as nearly always
+    def of(self, headers: Sequence[tuple[bytes, bytes]], names: Container[bytes]) -> Correlation:
+        """The correlation of a request with these headers; `names` has those there are."""
+        if REQUEST_ID not in names and TRACEPARENT not in names:  # as nearly always
             return Correlation(self._new_id())
         sent = [value for name, value in headers if name == REQUEST_ID]
         parents = [value for name, value in headers if name == TRACEPARENT]

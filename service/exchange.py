@@ -1,5 +1,6 @@
 """One request and its answer, while it is under way and once it is over."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.types import Message, Scope, Send
@@ -7,6 +8,7 @@ from starlette.types import Message, Scope, Send
 from service.correlation import Correlation
 
 KEY = "segmentation.exchange"  # of an ASGI scope
+HEADERS = "segmentation.headers"
 CLIENT_GONE = 499  # of an answer that nobody waits for any more; it is never sent
 
 
@@ -79,3 +81,11 @@ def exchange_of(scope: Scope) -> Exchange | None:
     """The exchange of this scope's request; None where nothing observes it."""
     found: Any = scope.get(KEY)
     return found if isinstance(found, Exchange) else None
+
+
+def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """A request's headers by name, of equal names the last; made once for all that look at them."""
+    found: Mapping[bytes, bytes] | None = scope.get(HEADERS)
+    if found is None:
+        found = scope[HEADERS] = dict(scope["headers"])
+    return found

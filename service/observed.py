@@ -8,7 +8,7 @@ from typing import TypeAlias
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.correlation import CURRENT, Correlator
-from service.exchange import KEY, Exchange
+from service.exchange import KEY, Exchange, headers_of
 from service.problem import response_to
 from service.templates import Templates
 
@@ -27,9 +27,10 @@ class Observed:
         self._correlate = Correlator().of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, send, self._correlate(scope["headers"]), perf_counter())
+        correlation = self._correlate(scope["headers"], headers_of(scope))
+        exchange = Exchange(scope, send, correlation, perf_counter())
         scope[KEY] = exchange
-        CURRENT.set(exchange.correlation)
+        CURRENT.set(correlation)
         self.running.add(exchange)
         try:
             await self._app(scope, receive, exchange.send)

@@ -4,16 +4,15 @@ import ipaddress
 import math
 from time import monotonic
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.buckets import Allowance, Buckets
 from service.caller import caller_of
 from service.errors import TooManyRequests
-from service.exchange import Exchange, exchange_of
+from service.exchange import exchange_of
 from service.problem import response_to
 
 OPEN_PREFIX = "/health/"
-UNAUTHORIZED = 401
 
 
 class RateLimit:
@@ -49,39 +48,19 @@ class RateLimit:
 
 
 class WrongKeys:
-    """Answers 429 in place of 401 to an address that sent `per_minute` wrong keys. To be told of every request by
-    `note`. A right key passes from anywhere: else a stranger behind the same proxy could lock its owner out."""
+    """How many wrong keys an address may send in a minute. Only what is refused anyway is counted: a right key passes
+    from anywhere, else a stranger behind the same proxy could lock its owner out."""
 
-    def __init__(self, app: ASGIApp, per_minute: int) -> None:
-        self._app = app
+    def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
         self._buckets = Buckets()
 
-    def note(self, exchange: Exchange) -> None:
-        """Remembers whose key was refused."""
-        if exchange.status == UNAUTHORIZED:
-            self._buckets.take(_address(exchange.scope), self._per_minute, monotonic())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not len(self._buckets):  # as nearly always
-            await self._app(scope, receive, send)
-            return
-        allowance = self._buckets.look(_address(scope), self._per_minute, monotonic())
-        if allowance.passes:
-            await self._app(scope, receive, send)
-            return
-        refused = False
-
-        async def unless_refused(message: Message) -> None:
-            nonlocal refused
-            refused = refused or message.get("status") == UNAUTHORIZED
-            if not refused:
-                await send(message)
-
-        await self._app(scope, receive, unless_refused)
-        if refused:
+    def count(self, scope: Scope) -> None:
+        """Counts a wrong key. Raises TooManyRequests where there were too many before."""
+        allowance = self._buckets.take(_address(scope), self._per_minute, monotonic())
+        if not allowance.passes:
             said = "too many wrong or missing keys came from this address; see Retry-After, and send a right one"
-            await response_to(TooManyRequests(said, _whole(allowance.retry_after)))(scope, receive, send)
+            raise TooManyRequests(said, _whole(allowance.retry_after))
 
 
 def _headers(limit: int, allowance: Allowance) -> list[tuple[bytes, bytes]]:

@@ -4,12 +4,15 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.assigning import answer_one
+from service.exchange import headers_of
 from service.problem import response_to
 from service.routes.segment import JSON, check_is_json
 from service.state import Service
 
 PATH = "/segment"
 KEY = b"idempotency-key"
+CONTENT_TYPE = b"content-type"
+JSON_BYTES = JSON.encode()
 
 
 class Shortcut:
@@ -21,32 +24,19 @@ class Shortcut:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] != "http"
-            or scope["path"] != PATH
-            or scope["method"] != "POST"
-            or scope["query_string"]
-            or KEY in dict(scope["headers"])
-        ):
+        headers = headers_of(scope)
+        if scope["path"] != PATH or scope["method"] != "POST" or scope["query_string"] or KEY in headers:
             await self._app(scope, receive, send)
             return
         try:
-            check_is_json(_content_type(scope))
+            check_is_json(str(headers.get(CONTENT_TYPE, JSON_BYTES), "latin-1"))
             answer = await answer_one(await _body(receive), self._service)
         except Exception as error:  # whatever it is, the client is told as the router would tell it
             await response_to(error)(scope, receive, send)
             return
-        length = (b"content-length", str(len(answer)).encode())
-        headers = [(b"content-type", JSON.encode()), length]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        told = [(CONTENT_TYPE, JSON_BYTES), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": told})
         await send({"type": "http.response.body", "body": answer})
-
-
-def _content_type(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            return str(value, "latin-1")
-    return JSON
 
 
 async def _body(receive: Receive) -> bytes:

@@ -12,7 +12,7 @@ GOOD = f"00-{TRACE}-{PARENT}-01"
 
 
 def id_for(sent: bytes) -> str:
-    return Correlator().of([(b"host", b"x"), (b"x-request-id", sent)]).request_id
+    return Correlator().of([(b"host", b"x"), (b"x-request-id", sent)], {b"host", b"x-request-id"}).request_id
 
 
 @pytest.mark.parametrize("sent", [b"a", b"01ad9d567dad44c9", b"A-b_c.d:e/f+g=h@i", b"x" * 64])
@@ -29,13 +29,13 @@ def test_any_other_is_replaced(sent: bytes) -> None:
 
 def test_ids_of_a_process_and_of_two_differ() -> None:
     one, other = Correlator(), Correlator()
-    ids = [one.of([]).request_id, one.of([]).request_id, other.of([]).request_id]
+    ids = [one.of([], ()).request_id, one.of([], ()).request_id, other.of([], ()).request_id]
     assert len(set(ids)) == 3
 
 
 def test_a_request_without_a_trace_begins_none() -> None:
-    assert Correlator().of([]).trace is None
-    assert [name for name, _ in Correlator().of([]).headers] == [b"x-request-id"]
+    assert Correlator().of([], ()).trace is None
+    assert [name for name, _ in Correlator().of([], ()).headers] == [b"x-request-id"]
 
 
 @pytest.mark.parametrize(
