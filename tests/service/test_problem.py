@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.store.reader import Reader
-from tests.service.requests import by_features
+from tests.service.requests import by_features, by_transactions, line
 from tests.service.serving import TestClient, serving, settings_for
 
 MOST_BYTES = 2_000
@@ -134,9 +134,11 @@ def test_a_fault_of_our_own_in_an_assignment_is_a_problem_too(
 
     monkeypatch.setattr("service.assigning.assign", fail)
     monkeypatch.setattr("service.batch.assign_many", fail)
+    monkeypatch.setattr("service.batch.checked", fail)
     for response in (
         small.post("/segment", json=by_features()),
         small.post("/segment/batch", json=[by_features()]),
+        small.post("/segment/batch", json=[by_transactions(line())]),
     ):
         assert response.status_code == 500
         assert response.json()["type"] == "urn:segmentation:problem:internal"

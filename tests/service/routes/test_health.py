@@ -59,7 +59,7 @@ def test_everything_that_fails_is_told_with_its_reason(store_url: str, tmp_path:
         problem = not_ready(client)
     failed = {check["name"]: check["detail"] for check in problem["checks"] if not check["ok"]}
     assert "no model is active" in failed["model"]
-    assert "the database lacks 3 migration(s)" in failed["migrations"]
+    assert re.match(r"the database lacks \d migration\(s\)", failed["migrations"])
     assert problem["detail"] == f"{failed['model']}; {failed['migrations']}"
 
 
