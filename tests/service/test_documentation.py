@@ -82,7 +82,8 @@ class WithKey:
 
 
 def test_with_keys_every_call_does_what_is_documented_too(shared_url: str, own_models_dir: Path) -> None:
-    app = create_app(settings_for(shared_url, own_models_dir, api_key=KEY), lambda: NOW)
+    settings = settings_for(shared_url, own_models_dir, api_key=KEY, wrong_keys=1_000_000)
+    app = create_app(settings, lambda: NOW)
     with patch("service.app._tune_interpreter"):
         api = schemathesis.openapi.from_asgi("/openapi.json", app)
         api.auth()(WithKey)
