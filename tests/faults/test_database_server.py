@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.faults.load import Load
 from tests.faults.postgresql import Postgresql
-from tests.faults.service import BOUND, goes_on_without_a_database, is_ready, recovers, refuses
+from tests.faults.service import BOUND, KEY, goes_on_without_a_database, is_ready, recovers, refuses
 from tests.service.server import server
 from tests.service.serving import until
 
@@ -82,10 +82,10 @@ def test_away_when_the_service_starts_it_is_waited_for(
     postgresql: Postgresql, postgresql_store: str, models_dir: Path
 ) -> None:
     postgresql.stop()
-    with server(database_url=postgresql_store, models_dir=models_dir) as running:
+    with server(database_url=postgresql_store, models_dir=models_dir, api_key=KEY) as running:
         assert not is_ready(running)
-        assert "cannot be used just now" in refuses(running)["detail"]
-        goes_on_without_a_database(running)
+        assert "the database" in refuses(running)["detail"]
+        goes_on_without_a_database(running, known=False)
         postgresql.start()
         recovers(running)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.load import Load
 from tests.faults.locks import locked
-from tests.faults.service import goes_on_without_a_database, is_ready, recovers, refuses
+from tests.faults.service import KEY, goes_on_without_a_database, is_ready, recovers, refuses
 from tests.faults.small_disk import SmallDisk
 from tests.service.server import server
 
@@ -34,10 +34,10 @@ def test_a_file_that_cannot_be_written_when_the_service_starts_is_waited_for(
 ) -> None:
     url = f"sqlite:///{disk.path / 'store.sqlite3'}"
     disk.forbid_writing()
-    with server(database_url=url, models_dir=models_dir, workers=workers) as running:
+    with server(database_url=url, models_dir=models_dir, workers=workers, api_key=KEY) as running:
         assert not is_ready(running)
-        assert "cannot be used just now" in refuses(running)["detail"]
-        goes_on_without_a_database(running)
+        assert "the database" in refuses(running)["detail"]
+        goes_on_without_a_database(running, known=False)
         disk.allow_writing()
         recovers(running)
         running.signal(signal.SIGTERM)
