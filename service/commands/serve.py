@@ -18,7 +18,7 @@ from service.graceful_server import GracefulServer
 from service.metrics.board import Board
 from service.patience import Patience
 from service.settings import MOST_WORKERS, Settings
-from service.store.database import opened
+from service.store.database import is_to_be_made, open_engine, opened
 from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
 from service.store.keys import KeyStore
 
@@ -53,16 +53,25 @@ def check_keys(settings: Settings) -> None:
     if not settings.needs_key or settings.api_key is not None:
         return
     try:
-        with opened(settings.store_url) as engine:
-            keys = KeyStore(engine).all()
+        made = _some_are_made(settings.store_url)
     except (StoreUnavailable, MigrationsMissing):
         return
-    if not keys:
+    if not made:
         raise NoKey(
             f"SEGMENTATION_HOST is {settings.host}, which others can reach, and there is no key; make one with: "
             "python -m service keys create --scope score, set SEGMENTATION_API_KEY_FILE, listen on 127.0.0.1, "
             "or let everybody in with SEGMENTATION_ALLOW_NO_KEY=true"
         )
+
+
+def _some_are_made(url: str) -> bool:
+    """Whether there are keys in the database; a file that is not there yet, and may not be made, has none."""
+    engine = open_engine(url)
+    engine.dispose()
+    if is_to_be_made(engine):
+        return False
+    with opened(url) as engine:
+        return bool(KeyStore(engine).all())
 
 
 def _serve_by_many(settings: Settings, count: int) -> int:
