@@ -1,4 +1,4 @@
-"""Clients that post without a pause, and keep every answer they were given."""
+"""Clients that post without a pause, or at a pace, and keep every answer they were given."""
 
 import http.client
 import json
@@ -6,62 +6,23 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
-from sys import intern
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 from benchmarks import bodies
-from service.store.assignment import Assignment
+from benchmarks.pace import Pace
+from benchmarks.told import Told
 
 CUSTOMERS = 200
-REQUESTS_PER_CONNECTION = 200  # then a new one, which may come to another worker
-PERHAPS_UNKNOWN = 0  # the segment may be the other model's: 200 or 404
-JSON = {"content-type": "application/json"}
+TURNS_PER_CONNECTION = 200  # then a new one, which may come to another worker
+JSON = MappingProxyType({"content-type": "application/json"})
 BAD = (b"{", b"[]", b'{"customer_id": "1"}', b'{"customer_id": "1", "features": {"recency": -1}}', b'{"colour": 1}')
-
-
-class Told(NamedTuple):
-    """What an answer and its row in the store must both say."""
-
-    assignment_id: str
-    customer_id: str
-    as_of: datetime
-    model_version: str
-    segment: tuple[int, str]
-    runner_up: tuple[int, str]
-    confidence: float
-    features: int  # a hash: there are millions of these
-
-    @classmethod
-    def of_answer(cls, answer: Mapping[str, Any]) -> Self:
-        return cls(
-            answer["assignment_id"],
-            intern(answer["customer_id"]),
-            datetime.fromisoformat(answer["as_of"]),
-            intern(answer["model_version"]),
-            (answer["segment"]["id"], intern(answer["segment"]["name"])),
-            (answer["runner_up"]["id"], intern(answer["runner_up"]["name"])),
-            answer["confidence"],
-            hash(frozenset(answer["features"].items())),
-        )
-
-    @classmethod
-    def of_row(cls, row: Assignment) -> Self:
-        return cls(
-            row.id,
-            row.customer_id,
-            row.as_of,
-            row.model_version,
-            (row.segment_id, row.segment_name),
-            (row.runner_up_id, row.runner_up_name),
-            row.confidence,
-            hash(frozenset(row.feature_values.items())),
-        )
+OPEN: Mapping[str, str] = MappingProxyType({})
 
 
 class Refusal(NamedTuple):
-    """An answer that is neither 200 nor the 422 that was asked for."""
+    """An answer other than what was asked for."""
 
     call: str
     status: int
@@ -69,29 +30,57 @@ class Refusal(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A request, and the status it should be answered with."""
+    """A request, and the statuses it may be answered with. `route` is how metrics name the path, `scope` what the key
+    that is sent with it may do."""
 
     method: str
     path: str
     body: bytes | None = None
-    status: int = 200
+    statuses: tuple[int, ...] = (200,)
+    route: str = ""
+    scope: str = "score"
+    headers: Mapping[str, str] = JSON
+
+    def kind(self, status: int) -> str:
+        """What calls are counted by."""
+        return f"{self.method} {self.route or self.path} {status}"
+
+
+class Answered(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: bytes
+    replayed: bool
 
 
 class Callers:
     """`count` threads that call a service on this machine until stopped, or until it is gone.
 
     `bad` is the share of requests, and of the items of batches, that have something wrong with them. With `reconnect` a
-    connection that breaks is opened anew and the request given up, which may be stored or not.
+    connection that breaks is opened anew and the request given up, which may be stored or not. `tokens` are keys by
+    their scopes.
     """
 
     def __init__(
-        self, port: int, count: int = 4, *, bad: float = 0.0, batch: int = 300, reconnect: bool = False, seed: int = 0
+        self,
+        port: int,
+        count: int = 4,
+        *,
+        bad: float = 0.0,
+        batch: int = 300,
+        reconnect: bool = False,
+        seed: int = 0,
+        tokens: Mapping[str, str] = OPEN,
     ) -> None:
         self.answers: list[Told] = []
         self.refused: list[Refusal] = []
         self.calls: Counter[str] = Counter()
         self.broken = 0
+        self.pace = Pace()
         self._port, self._bad, self._batch, self._reconnect = port, bad, batch, reconnect
+        self._tokens = tokens
+        self._counting = threading.Lock()
         self._customers = bodies.customers(CUSTOMERS)
         self._purchases = bodies.encoded(bodies.purchases(CUSTOMERS))
         self._stop = threading.Event()
@@ -116,23 +105,45 @@ class Callers:
                 self.broken += 1
                 if not self._reconnect:
                     return
+            except Exception as error:  # what nobody can read is a fault of the service, and must not end in silence
+                self.refused.append(Refusal("an answer that cannot be read", 0, repr(error)))
 
     def _hold_a_connection(self, dice: random.Random) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
-            for _ in range(REQUESTS_PER_CONNECTION):
+            for _ in range(TURNS_PER_CONNECTION):
                 if self._stop.is_set():
                     return
-                call = self._next(dice)
-                connection.request(call.method, call.path, call.body, JSON if call.body is not None else {})
-                answer = connection.getresponse()
-                self._keep(call, answer.status, answer.read())
+                self._turn(connection, dice)
         finally:
             connection.close()
 
+    def _turn(self, connection: http.client.HTTPConnection, dice: random.Random) -> None:
+        call = self._next(dice)
+        answered = self._ask(connection, call)
+        self._keep(call, answered.status, answered.body)
+
+    def _ask(self, connection: http.client.HTTPConnection, call: Call) -> Answered:
+        answer = self._send(connection, call)
+        body = answer.read()
+        self._count(call, answer.status)
+        return Answered(answer.status, body, answer.headers.get("idempotency-replayed") == "true")
+
+    def _send(self, connection: http.client.HTTPConnection, call: Call) -> http.client.HTTPResponse:
+        self.pace.wait(self._stop)
+        key = {"authorization": f"Bearer {self._tokens[call.scope]}"} if call.scope in self._tokens else {}
+        connection.request(
+            call.method, call.path, call.body, {**(call.headers if call.body is not None else {}), **key}
+        )
+        return connection.getresponse()
+
+    def _count(self, call: Call, status: int) -> None:
+        with self._counting:
+            self.calls[call.kind(status)] += 1
+
     def _next(self, dice: random.Random) -> Call:
         if dice.random() < self._bad:
-            return Call("POST", "/segment", dice.choice(BAD), 422)
+            return Call("POST", "/segment", dice.choice(BAD), (422,))
         kind = dice.randrange(20)
         if kind == 0:
             return Call("POST", "/segment/batch", self._several(dice))
@@ -140,13 +151,19 @@ class Callers:
             return self._page(dice)
         if kind < 7:
             return Call("POST", "/segment", dice.choice(self._purchases))
+        return self._single(dice)
+
+    def _single(self, dice: random.Random) -> Call:
         return Call("POST", "/segment", bodies.encoded([self._customer(dice)])[0])
 
     def _page(self, dice: random.Random) -> Call:
         known = dice.choice(self.answers)
         if dice.random() < 0.5:
-            return Call("GET", f"/customers/{quote(known.customer_id)}/history?limit=20")
-        return Call("GET", f"/segments/{known.segment[0]}/customers?limit=20", status=PERHAPS_UNKNOWN)
+            path = f"/customers/{quote(known.customer_id)}/history?limit=20"
+            return Call("GET", path, route="/customers/{id}/history", scope="read")
+        path = f"/segments/{known.segment[0]}/customers?limit=20"
+        # The segment may be the other model's.
+        return Call("GET", path, statuses=(200, 404), route="/segments/{segment_id}/customers", scope="read")
 
     def _customer(self, dice: random.Random) -> dict[str, object]:
         """One of the customers, with values that nobody had before."""
@@ -161,14 +178,18 @@ class Callers:
         return b"[%b]" % b",".join(b'{"bad": 1}' if dice.random() < self._bad else item for item in items)
 
     def _keep(self, call: Call, status: int, body: bytes) -> None:
-        self.calls[f"{call.path if call.method == 'POST' else 'pages'} {status}"] += 1
-        if status not in ((200, 404) if call.status == PERHAPS_UNKNOWN else (call.status,)):
-            self.refused.append(Refusal(f"{call.method} {call.path}", status, body[:300].decode(errors="replace")))
+        if status not in call.statuses:
+            self._refuse(call, status, body)
         elif call.method == "POST" and status == 200:
             said = json.loads(body)
             items = said.get("results", [{"answer": said}])
             self.answers += [Told.of_answer(one["answer"]) for one in items if "answer" in one]
-            problems = [one["problem"] for one in items if "problem" in one]
-            self.refused += [
-                Refusal(f"an item of {call.path}", one["status"], str(one)) for one in problems if one["status"] != 422
-            ]
+            self._keep_problems(call, [one["problem"] for one in items if "problem" in one])
+
+    def _keep_problems(self, call: Call, problems: list[Any]) -> None:
+        self.refused += [
+            Refusal(f"an item of {call.path}", one["status"], str(one)) for one in problems if one["status"] != 422
+        ]
+
+    def _refuse(self, call: Call, status: int, body: bytes, why: str = "") -> None:
+        self.refused.append(Refusal(f"{call.method} {call.path}{why}", status, body[:300].decode(errors="replace")))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from benchmarks.callers import Told
+from benchmarks.told import Told
 from models.artifact import read_artifact
 from models.model import SegmentationModel
 from models.registry import Registry
@@ -29,6 +29,7 @@ class Reckoning:
     differing: list[str] = field(default_factory=list)
     torn: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    unerased: list[str] = field(default_factory=list)
 
     @property
     def faults(self) -> list[str]:
@@ -39,12 +40,14 @@ class Reckoning:
             "answers are stored otherwise than they were told": self.differing,
             "answers name a segment that their model does not have": self.torn,
             "customers' current row is not their newest answer": self.stale,
+            "answers of customers who were erased are stored": self.unerased,
         }
         return [f"{len(which)} {what}, such as {which[0]}" for what, which in kinds.items() if which]
 
 
-def reckon(url: str, told: Iterable[Told], names: Names) -> Reckoning:
-    """Looks at every row of the database; `names` are the segments of each model version."""
+def reckon(url: str, told: Iterable[Told], names: Names, erased: Iterable[Told] = ()) -> Reckoning:
+    """Looks at every row of the database; `names` are the segments of each model version. Of the customers of `erased`
+    nothing may be there."""
     found = Reckoning()
     expected: dict[str, Told] = {}
     for answer in told:
@@ -57,7 +60,7 @@ def reckon(url: str, told: Iterable[Told], names: Names) -> Reckoning:
     engine = open_engine(url)
     try:
         with engine.connect() as connection:
-            _compare(connection, expected, found)
+            _compare(connection, expected, found, {answer.customer_id for answer in erased})
     finally:
         engine.dispose()
     found.lost += list(expected)
@@ -70,14 +73,16 @@ def segment_names(registry: Registry) -> dict[str, dict[int, str]]:
     return {model.version: {segment.id: segment.name for segment in model.segments} for model in models}
 
 
-def _compare(connection: sa.Connection, expected: dict[str, Told], found: Reckoning) -> None:
+def _compare(connection: sa.Connection, expected: dict[str, Told], found: Reckoning, erased: set[str]) -> None:
     """Takes what is stored out of `expected`; what is left is lost."""
     newest: dict[str, tuple[datetime, str]] = {}
     for row in _history(connection):
         found.stored += 1
         newest[row.customer_id] = max(newest.get(row.customer_id, (row.as_of, "")), (row.as_of, row.id))
         answer = expected.pop(row.id, None)
-        if answer is None:
+        if row.customer_id in erased:
+            found.unerased.append(row.id)
+        elif answer is None:
             found.untold += 1
         elif answer != Told.of_row(row):
             found.differing.append(row.id)

@@ -1,83 +1,34 @@
-"""`python -m benchmarks.soak [--minutes 10] [--workers 4] [--database postgresql]`: is every answer right, for long?
+"""`python -m benchmarks.soak [--minutes 10] [--workers 4] [--database postgresql] [--load 0.7]`: right for long?
 
-Mixed load by several workers while the model is swapped; at the end every answer is looked up in the store, and
-what the service counted is held against what callers sent.
+Load as production has it, by several workers, while the model is swapped. At the end every answer is looked up in the
+store, what the service counted is held against what callers sent, and what its processes take now against what they
+took at the beginning.
 """
 
 import argparse
-import http.client
-import json
+import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.callers import Callers
-from benchmarks.counters import differences
+from benchmarks.attendant import Attendant
+from benchmarks.counters import Counters
 from benchmarks.databases import KINDS, database
 from benchmarks.demo import train
+from benchmarks.footprint import Footprint, not_flat
+from benchmarks.keyring import make_keys
+from benchmarks.production_callers import ProductionCallers
 from benchmarks.reckoning import reckon, segment_names
 from benchmarks.server import Server
+from benchmarks.swaps import Swaps
 from models.registry import Registry
 
 BAD = 0.01
 BATCH = 50
-FOLLOWED_WITHIN = 5.0  # seconds; workers look every second
-ALL_ASKED = 12  # connections in a row that come to a worker with the new model
-
-
-class Swaps:
-    """Activates the versions in turn, and looks how long it takes until all workers have followed."""
-
-    def __init__(self, port: int, versions: Sequence[str], every: float) -> None:
-        self.seconds: list[float] = []
-        self.faults: list[str] = []
-        self._port, self._versions, self._every = port, versions, every
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Swaps":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        turn = 0
-        while not self._stop.wait(self._every):
-            version = self._versions[turn % len(self._versions)]
-            turn += 1
-            status, said = self._ask("POST", f"/models/{version}/activate")
-            if status != 200:
-                self.faults.append(f"activating {version} was answered {status}: {said}")
-                continue
-            self._wait_for(version)
-
-    def _wait_for(self, version: str) -> None:
-        started = last_old = time.monotonic()
-        agreed = 0
-        while agreed < ALL_ASKED:
-            agreed = agreed + 1 if self._ask("GET", "/models")[1]["serving"] == version else 0
-            if not agreed:
-                last_old = time.monotonic()
-            if time.monotonic() - started > FOLLOWED_WITHIN + 5:
-                self.faults.append(f"not every worker answers by {version} {FOLLOWED_WITHIN:g} s after its activation")
-                break
-        self.seconds.append(last_old - started)
-
-    def _ask(self, method: str, path: str) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        try:
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, json.load(answer)
-        finally:
-            connection.close()
+STREAMS = 0.003
+TOP_SPEED_SECONDS = 20.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -87,8 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--database", choices=KINDS, default="sqlite")
     parser.add_argument("--callers", type=int, default=8, help="connections at a time")
+    parser.add_argument("--load", type=float, default=0.7, help="share of top speed, which is measured before")
     parser.add_argument("--swap-seconds", type=float, default=20.0)
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _stopped)  # so that the service and the database are stopped too
     with tempfile.TemporaryDirectory() as folder:
         faults = _soak(given, Path(folder))
     for fault in faults:
@@ -100,6 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 def _soak(given: argparse.Namespace, folder: Path) -> list[str]:
     versions = [train(folder / "models", seed) for seed in (1, 2)]
     with database(given.database, folder) as url:
+        tokens = make_keys(url)
         environment = {
             "SEGMENTATION_MODELS_DIR": str(folder / "models"),
             "SEGMENTATION_DATABASE_URL": url,
@@ -107,31 +61,54 @@ def _soak(given: argparse.Namespace, folder: Path) -> list[str]:
         }
         server = Server("soak", ["-m", "service", "serve", "--workers", str(given.workers)], environment, folder)
         with server:
+            counters = Counters(server.port, tokens["read"])
+            callers = ProductionCallers(server.port, given.callers, share=STREAMS, bad=BAD, batch=BATCH, tokens=tokens)
+            footprint = Footprint(server.process.pid)
             with (
-                Swaps(server.port, versions, given.swap_seconds) as swaps,
-                Callers(server.port, given.callers, bad=BAD, batch=BATCH) as callers,
+                Attendant(server.port, tokens["admin"]) as attendant,
+                Swaps(attendant, versions, given.swap_seconds) as swaps,
+                callers,
             ):
-                _let_go_on(given.minutes * 60, callers)
-            miscounted = differences(server.port, callers.calls, len(callers.answers))
-        found = reckon(url, callers.answers, segment_names(Registry(folder / "models")))
-    for kind, count in sorted(callers.calls.items()):
+                _find_the_pace(given.load, callers)
+                with footprint:
+                    _let_go_on(given.minutes * 60, callers)
+            told = len(callers.answers) + len(callers.erased)
+            faults = counters.differences(callers.calls + attendant.calls, told)
+        found = reckon(url, callers.answers, segment_names(Registry(folder / "models")), callers.erased)
+    for kind, count in sorted((callers.calls + attendant.calls).items()):
         sys.stdout.write(f"{count:10,} x {kind}\n")
+    growth = footprint.growth()
+    sys.stdout.write("".join(f"{one}\n" for one in growth))
     sys.stdout.write(
-        f"{found.told:,} answers told, {found.stored:,} stored by {given.workers} workers in {given.database}; "
+        f"{found.told:,} answers told, {found.stored:,} stored by {given.workers} workers in {given.database}, "
+        f"{len(callers.erased):,} more erased; {callers.streams:,} streams; "
         f"{len(swaps.seconds)} swaps, followed by all within {max(swaps.seconds, default=0.0):.1f} s\n"
     )
-    faults = [*found.faults, *swaps.faults, *server.faults, *miscounted]
+    faults += [*found.faults, *swaps.faults, *server.faults, *attendant.faults, *not_flat(growth)]
     faults += [f"{found.untold} answers are stored and were told nobody"] if found.untold else []
     faults += [f"{callers.broken} connections broke"] if callers.broken else []
     faults += [f"{one.call} was answered {one.status}: {one.body}" for one in callers.refused[:5]]
     return faults
 
 
-def _let_go_on(seconds: float, callers: Callers) -> None:
+def _find_the_pace(load: float, callers: ProductionCallers) -> None:
+    """Lets callers send as fast as they can, which warms everything up too, and then at a share of that."""
+    started, before = time.monotonic(), callers.calls.total()
+    _let_go_on(TOP_SPEED_SECONDS, callers)
+    top = (callers.calls.total() - before) / (time.monotonic() - started)
+    callers.pace.slow_to(load * top)
+    sys.stdout.write(f"top speed is {top:,.0f} requests/s; {load * top:,.0f} are sent from now on\n")
+
+
+def _let_go_on(seconds: float, callers: ProductionCallers) -> None:
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0:
         time.sleep(min(left, 60))
         sys.stderr.write(f"{len(callers.answers):,} answers, {len(callers.refused)} refused\n")
+
+
+def _stopped(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.callers import Callers, Told
+from benchmarks.callers import Callers
 from benchmarks.reckoning import reckon, segment_names
+from benchmarks.told import Told
 from models.registry import Registry
 from tests.published import Published
 from tests.service.requests import by_features
