@@ -11,14 +11,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.callers import Callers, Told
 from benchmarks.databases import KINDS, database
 from benchmarks.demo import train
 from benchmarks.reckoning import reckon, segment_names
 from benchmarks.server import Server
+from benchmarks.streaming_callers import StreamingCallers
+from benchmarks.told import Told
 from models.registry import Registry
 
 LONGEST = 0.8  # seconds of load before a kill
+STREAMS = 0.3
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,6 +44,7 @@ def _kill(given: argparse.Namespace, folder: Path) -> list[str]:
     told: list[Told] = []
     faults: list[str] = []
     starts: list[float] = []
+    streams = cut = 0
     with database(given.database, folder) as url:
         environment = {
             "SEGMENTATION_MODELS_DIR": str(folder / "models"),
@@ -54,18 +57,20 @@ def _kill(given: argparse.Namespace, folder: Path) -> list[str]:
             started = time.monotonic()
             with server:
                 starts.append(time.monotonic() - started)
-                with Callers(server.port, given.callers, seed=time_) as callers:
+                with StreamingCallers(server.port, given.callers, share=STREAMS, seed=time_) as callers:
                     time.sleep(random.uniform(0, LONGEST))
                     server.kill()
             told += callers.answers
+            streams, cut = streams + callers.streams, cut + callers.streams_cut
             faults += [f"{one.call} was answered {one.status}: {one.body}" for one in callers.refused]
-        with server, Callers(server.port, 1) as callers:  # and it goes on
+        with server, StreamingCallers(server.port, 1, share=STREAMS) as callers:  # and it goes on
             time.sleep(LONGEST)
         told += callers.answers
         found = reckon(url, told, segment_names(Registry(folder / "models")))
     sys.stdout.write(
         f"{given.times} kills in {given.database}, {given.workers} workers: {found.told:,} answers told, "
         f"{found.stored:,} stored, {found.untold:,} of them when the caller could not be told any more; "
+        f"{streams:,} streams answered and {cut:,} cut; "
         f"started again within {max(starts[1:], default=0):.1f} s\n"
     )
     return [*found.faults, *faults, *server.faults]
