@@ -19,7 +19,7 @@ export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA
 
-.PHONY: help install run test test-real-data test-faults test-newcomer test-containers bench lock licences sbom secrets clean
+.PHONY: help install run test test-real-data test-faults test-newcomer test-containers bench soak lock licences sbom secrets clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -66,6 +66,9 @@ test-containers: $(DEVELOPMENT) ## Build the images, start all containers, do th
 
 bench: $(DEVELOPMENT) ## Measure; BENCH_ARGS says what
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+soak: $(DEVELOPMENT) ## Load the service as production does, and see that nothing is wrong, lost or growing; SOAK_ARGS says how long
+	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 # Extras stay in the locks: asked for coverage[toml] where only coverage is pinned, older pips take a newer release, and refuse it.
 lock: $(BIN)/python ## Remake requirements*.lock; LOCK_ARGS=--upgrade for the newest versions
