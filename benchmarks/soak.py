@@ -28,6 +28,10 @@ from models.registry import Registry
 BAD = 0.01
 BATCH = 50
 STREAMS = 0.003
+# Streams are what memory is needed for: with all callers at them it is, once, about as much as it ever will be. What
+# malloc has in its arenas by then it uses again.
+WARM_STREAMS = 0.3
+WARM_SECONDS = 20.0
 TOP_SPEED_SECONDS = 20.0
 
 
@@ -92,7 +96,10 @@ def _soak(given: argparse.Namespace, folder: Path) -> list[str]:
 
 
 def _find_the_pace(load: float, callers: ProductionCallers) -> None:
-    """Lets callers send as fast as they can, which warms everything up too, and then at a share of that."""
+    """Lets callers send as fast as they can, to warm up and to be measured, and then at a share of that."""
+    callers.share = WARM_STREAMS
+    _let_go_on(WARM_SECONDS, callers)
+    callers.share = STREAMS
     started, before = time.monotonic(), callers.calls.total()
     _let_go_on(TOP_SPEED_SECONDS, callers)
     top = (callers.calls.total() - before) / (time.monotonic() - started)

@@ -17,10 +17,10 @@ class StreamingCallers(Callers):
     def __init__(self, port: int, count: int = 4, *, share: float, length: int = 3_000, **others: Any) -> None:
         super().__init__(port, count, **others)
         self.streams = self.streams_cut = 0
-        self._share, self._length = share, length
+        self.share, self._length = share, length
 
     def _turn(self, connection: http.client.HTTPConnection, dice: random.Random) -> None:
-        if dice.random() < self._share:
+        if dice.random() < self.share:
             self._stream(connection, dice)
         else:
             super()._turn(connection, dice)

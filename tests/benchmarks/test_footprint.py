@@ -43,14 +43,14 @@ def test_a_process_that_keeps_nothing_is_flat() -> None:
 
 
 def test_memory_that_grows_is_told_with_the_process_it_is_of() -> None:
-    one, _ = growth("1 0 0")
+    one, _ = growth("4 0 0")
     (said,) = not_flat([one, one])
-    assert said.startswith(f"the memory of {one.name} grew by 1")
+    assert said.startswith(f"the memory of {one.name} grew by 3")
 
 
 def test_files_that_stay_open_are_told() -> None:
     found = growth("0 1 0")
-    assert not_flat(found) == ["the open files of all processes grew by 12, more than 6"]
+    assert not_flat(found) == ["the open files of all processes grew by 8, more than 6"]
 
 
 def test_threads_that_pile_up_are_told() -> None:
