@@ -43,9 +43,9 @@ def test_a_process_that_keeps_nothing_is_flat() -> None:
 
 
 def test_memory_that_grows_is_told_with_the_process_it_is_of() -> None:
-    one, _ = growth("4 0 0")
+    one, _ = growth("8 0 0")
     (said,) = not_flat([one, one])
-    assert said.startswith(f"the memory of {one.name} grew by 3")
+    assert said.startswith(f"the memory of {one.name} grew by 6")
 
 
 def test_files_that_stay_open_are_told() -> None:
