@@ -7,6 +7,7 @@ from typing import Any
 from service.errors import Fault
 
 LONGEST_VALUE = 60
+LONGEST_STEP = 200  # of a pointer: a name that nobody knows here is not sent back whole
 MOST = 20  # faults told at once; a person mends the first ones first
 
 # What pydantic calls an error, and how it is said to a client. {value} is what was sent; other names are the bounds.
@@ -50,7 +51,7 @@ def faults_of(errors: Sequence[Mapping[str, Any]], skip: int = 0) -> list[Fault]
 
 
 def _fault_of(error: Mapping[str, Any], skip: int) -> Fault:
-    place = [str(step) for step in error["loc"]][skip:]
+    place = [_cut(str(step), LONGEST_STEP) for step in error["loc"]][skip:]
     return Fault(pointer(place), _sentence(error))
 
 
@@ -78,4 +79,8 @@ def shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except ValueError:  # an integer of more digits than Python will print
         return "a number of thousands of digits"
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+    return _cut(text, LONGEST_VALUE)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"

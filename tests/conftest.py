@@ -12,6 +12,16 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz", type=int, default=1, metavar="TIMES", help="how many times as much wrong input is sent")
+
+
+@pytest.fixture(scope="session")
+def fuzz(request: pytest.FixtureRequest) -> int:
+    """How many times as much wrong input is sent as in an ordinary run."""
+    return int(request.config.getoption("--fuzz"))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where everything can run (CI is set), a test that was skipped has not passed."""

@@ -56,6 +56,11 @@ class Server:
         """The processes that answer, where there are several."""
         return self._watcher.children()
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the process has in memory."""
+        return int(self._watcher.memory_info().rss)
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

@@ -251,6 +251,10 @@ def test_an_unknown_field_is_named_and_pointed_at(shared_client: TestClient) -> 
     assert faults(shared_client, body) == expected
 
 
+def test_an_unknown_field_with_a_name_of_any_length_is_not_sent_back_whole(shared_client: TestClient) -> None:
+    assert list(faults(shared_client, {**by_features(), "a" * 100_000: 1})) == [f"/{'a' * 200}…"]
+
+
 def test_nothing_of_a_refused_request_is_stored(shared_client: TestClient) -> None:
     faults(shared_client, {**by_features("nobody", frequency=-1), "as_of": AS_OF})
     assert shared_client.get("/customers/nobody").status_code == 404
