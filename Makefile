@@ -19,7 +19,7 @@ export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA
 
-.PHONY: help install run test test-real-data test-faults test-newcomer test-containers bench soak lock licences sbom secrets clean
+.PHONY: help install run test test-real-data test-faults test-newcomer test-containers test-fuzz bench soak lock licences sbom secrets clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -55,6 +55,10 @@ test-real-data: $(DEVELOPMENT) ## The tests on the real data in SEGMENTATION_DAT
 
 test-faults: $(DEVELOPMENT) ## The tests that kill, pause and fill what the service stands on; as root, and none may be skipped
 	CI=true $(BIN)/python -m pytest -m faults tests/faults $(PYTEST_ARGS)
+
+test-fuzz: $(DEVELOPMENT) ## Send twenty times as much wrong input as make test does: 100,000 malformed bodies
+	$(BIN)/python -m pytest --fuzz 20 tests/service/test_malformed_bodies.py tests/service/test_malformed_heads.py \
+	  tests/service/test_contract.py $(PYTEST_ARGS)
 
 test-newcomer: $(DEVELOPMENT) ## Follow the newcomer's path in docs/operations.md word for word, in a fresh checkout
 	CI=true $(BIN)/python -m pytest -m newcomer tests/test_operations.py $(PYTEST_ARGS)

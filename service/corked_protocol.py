@@ -1,9 +1,11 @@
 """uvicorn's HTTP protocol with the head and the body of an answer sent to the network at once, and with limits."""
 
 import asyncio
+from array import array
 from enum import Enum, auto
 from typing import Any, cast
 
+from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.errors import HeadTooLarge, NotHttp, TooSlow
@@ -13,6 +15,8 @@ from service.problem import raw_problem
 MOST_HEADERS = 100
 LARGEST_HEAD = 32_768  # bytes of the address and the headers; of trailers too
 LARGEST_REST = 64 * 1024 * 1024  # bytes of a body that are passed over once it was answered
+NOT_HTTP = "this is not HTTP/1.1, or breaks its rules; send a well-formed request"
+OF_ANOTHER_PROTOCOL = {b"connection", b"upgrade", b"http2-settings"}  # headers
 TOO_LARGE = f"the address and the headers have more than {LARGEST_HEAD:,} bytes, or more than {MOST_HEADERS} headers"
 
 
@@ -56,6 +60,25 @@ class CorkedTransport:
                 self._transport.write(b"".join(kept))
 
 
+class PlainParser(HttpRequestParser):
+    """A parser for which requests do not end where they offer to go on in another protocol, such as `h2c`.
+
+    Some clients offer that with every request. RFC 9110 lets a server pass over it; httptools takes such a request to
+    have no body, and all that follows to be of that protocol.
+    """
+
+    def __init__(self, protocol: "CorkedProtocol") -> None:
+        super().__init__(protocol)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self._protocol = protocol
+
+    def feed_data(self, data: "bytes | bytearray | memoryview[int] | array[int]") -> None:
+        try:
+            super().feed_data(data)
+        except HttpParserUpgrade as offer:
+            self._protocol.pass_over_offer(bytes(data[offer.args[0] :]))
+
+
 class CorkedProtocol(HttpToolsProtocol):
     """To be named to uvicorn as its `http`, with a `patience` for clients who keep it waiting.
 
@@ -71,6 +94,7 @@ class CorkedProtocol(HttpToolsProtocol):
         self._arrived = 0  # bytes of this connection
         self._unkept = 0  # bytes of the message that are none of its body
         self._refusal: Exception | None = None
+        self.parser = PlainParser(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(cast(asyncio.Transport, CorkedTransport(transport, self.loop)))
@@ -97,6 +121,8 @@ class CorkedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():  # it comes again without that
+            return
         self._phase = Phase.BODY
         large = self._unkept + self._chunk > LARGEST_HEAD or self._chunk > LARGEST_HEAD
         if len(self.headers) > MOST_HEADERS or (large and self._head_size() > LARGEST_HEAD):
@@ -106,11 +132,27 @@ class CorkedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._phase = Phase.IDLE
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        self.refuse(self._refusal or NotHttp("this is not HTTP/1.1, or breaks its rules; send a well-formed request"))
+        self.refuse(self._refusal or NotHttp(NOT_HTTP))
+
+    def pass_over_offer(self, following: bytes) -> None:
+        """Reads the request that has just been read as one that offers no other protocol, and what follows."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self.refuse(NotHttp(NOT_HTTP))
+            return
+        connection = b",".join(value for name, value in self.headers if name == b"connection").lower()
+        kept = [(name, value) for name, value in self.headers if name not in OF_ANOTHER_PROTOCOL]
+        if b"close" in connection:
+            kept.append((b"connection", b"close"))
+        line = b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode())
+        self.parser = PlainParser(self)
+        self.parser.feed_data(b"%b%b\r\n%b" % (line, b"".join(b"%b: %b\r\n" % one for one in kept), following))
 
     def refuse(self, error: Exception) -> None:
         """Tells the client what is wrong, where nothing was answered yet, and closes the connection."""
@@ -136,7 +178,9 @@ class CorkedProtocol(HttpToolsProtocol):
             return Wait("answer", unsent)
         if self._phase is Phase.HEAD or self.scope is None:
             return Wait("head", id(self.scope))
-        if self._phase is Phase.IDLE or self.flow.read_paused or self.cycle.waiting_for_100_continue:
+        if self._phase is Phase.IDLE or self.cycle is None:  # there is none where a first request was refused
+            return None
+        if self.flow.read_paused or self.cycle.waiting_for_100_continue:
             return None
         return Wait("rest", id(self.cycle)) if self.cycle.response_complete else Wait("body", self._arrived)
 

@@ -51,11 +51,19 @@ class Patience:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = monotonic()
-        for connection, (before, since) in list(self._since.items()):
-            wait = connection.waits()
-            if wait is None or wait != before:
-                self._since[connection] = (wait, now)
-            elif now - since >= self._limits[wait.what]:
-                logger.info("a client was dropped that kept its connection waiting: %s", wait.what)
-                connection.give_up(wait)
+        for connection in list(self._since):
+            try:
+                self._look_at(connection, now)
+            except Exception:  # of one connection; all the others are to be looked at for ever
+                logger.exception("a connection cannot be looked at, and is not any more")
+                self.forget(connection)
         self._timer = loop.call_later(self._pause, self._look, loop) if self._since else None
+
+    def _look_at(self, connection: Connection, now: float) -> None:
+        before, since = self._since[connection]
+        wait = connection.waits()
+        if wait is None or wait != before:
+            self._since[connection] = (wait, now)
+        elif now - since >= self._limits[wait.what]:
+            logger.info("a client was dropped that kept its connection waiting: %s", wait.what)
+            connection.give_up(wait)

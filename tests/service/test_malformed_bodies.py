@@ -29,7 +29,7 @@ def running(shared_url: str, models_dir: Path) -> Iterator[Server]:
         assert running.url
         yield running
         assert httpx.post(f"{running.url}/segment", json=by_features(), timeout=60).status_code == 200
-        assert not any("Traceback" in said or '"level":"ERROR"' in said for said in running.log)
+        assert [said for said in running.log if "Traceback" in said or '"level":"ERROR"' in said] == []
 
 
 @pytest.fixture(scope="module")

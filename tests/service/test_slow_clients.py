@@ -1,5 +1,6 @@
 """Clients that keep a connection waiting, or send too much of a head, are dropped: over sockets, by a real process."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.patience import Patience, Wait
 from tests.service.requests import by_features
 from tests.service.server import Server, server
 
@@ -108,6 +110,31 @@ def test_one_who_takes_nothing_of_an_answer_is_dropped(running: Server) -> None:
         with pytest.raises(ConnectionError):
             send_without_end(client, request * 100)
     assert any("kept its connection waiting: answer" in said for said in running.log)
+
+
+def test_a_connection_that_cannot_be_looked_at_does_not_keep_others_from_it() -> None:
+    class Wrong:
+        def waits(self) -> Wait | None:
+            if looking:
+                raise AttributeError
+            return None
+
+        def give_up(self, wait: Wait) -> None:
+            raise AssertionError
+
+    class Silent:
+        def waits(self) -> Wait | None:
+            return Wait("head", 0)
+
+        def give_up(self, wait: Wait) -> None:
+            loop.stop()
+
+    looking, loop, patience = False, asyncio.new_event_loop(), Patience(0.05, 0.05, 0.05)
+    for one in (Wrong(), Silent()):
+        patience.watch(one, loop)
+    looking = True
+    loop.run_forever()  # until the silent one is given up
+    loop.close()
 
 
 def test_one_who_waits_between_requests_is_not_in_the_way(running: Server) -> None:
