@@ -15,6 +15,7 @@ from service.errors import NotReady
 from service.forms.form import Form
 from service.forms.json_body import SentTable
 from service.key_scope import MEANS, OPEN, SCHEME
+from service.links import add_links
 from service.request import SegmentRequest
 from service.served_model import ServedModel, examples
 
@@ -44,6 +45,7 @@ def install(app: FastAPI, current: Callable[[], ServedModel], guarded: Callable[
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
         (_with_keys if guarded() else _without_keys)(found)
+        add_links(found)
         try:
             served = current()
         except NotReady:

@@ -1,36 +1,17 @@
-"""The OpenAPI document says what the service does: schemathesis asks everything it says can be asked, and more."""
+"""The OpenAPI document is of the active model, with examples and links that work, and the page needs no other site."""
 
-from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
-import schemathesis
-from schemathesis.engine import events, from_schema
-from schemathesis.python import asgi
 
 from models.features import FEATURE
 from models.model import SegmentationModel
-from service.app import create_app
-from tests.service.callers import sent
-from tests.service.serving import NOW, TestClient, serving, settings_for
+from tests.service.requests import by_features
+from tests.service.serving import TestClient, serving, settings_for
 
 KEY = "0123456789abcdef0123456789abcdef"
-# What a schema cannot say: that a time has come, that lines hold a purchase, that an id can be printed, that a
-# cursor was given out, that a table's columns are the model's; and that a bad item fails alone in a batch that is
-# answered with 200.
-BEYOND_SCHEMAS = {
-    ("POST /segment", "positive_data_acceptance"),
-    ("GET /segments/{segment_id}/customers", "positive_data_acceptance"),
-    ("GET /customers/{id}", "positive_data_acceptance"),
-    ("DELETE /customers/{id}", "positive_data_acceptance"),
-    ("GET /customers/{id}/export", "positive_data_acceptance"),
-    ("GET /customers/{id}/history", "positive_data_acceptance"),
-    ("GET /customers/{id}/recommendations", "positive_data_acceptance"),
-    ("POST /segment/batch", "positive_data_acceptance"),
-    ("POST /segment/batch", "negative_data_rejection"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -39,68 +20,19 @@ def document(shared_client: TestClient) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def api(shared_url: str, own_models_dir: Path) -> Iterator[Any]:
-    """The document, with the application it describes; models are activated too, in a registry of its own."""
-    app = create_app(settings_for(shared_url, own_models_dir), lambda: NOW)
-    with patch("service.app._tune_interpreter"):
-        yield schemathesis.openapi.from_asgi("/openapi.json", app)
-        asgi.shutdown_lifespans()
-
-
-def failures(scenario: Any) -> Iterator[tuple[str, str, str]]:
-    """What went wrong in a scenario: the call, the check, and how it can be seen again."""
-    for case_id, checks in scenario.recorder.checks.items():
-        for check in checks:
-            if check.failure_info is not None:
-                case = scenario.recorder.cases[case_id].value
-                sent = f"{case.method} {case.formatted_path} {case.query} {str(case.body)[:300]}"
-                yield scenario.recorder.label, check.name, f"{check.failure_info.failure}\n{sent}"
-
-
-def test_every_call_does_what_is_documented_whatever_is_sent(api: Any, document: dict[str, Any]) -> None:
-    api.config.generation.max_examples = 40
-    api.config.generation.deterministic = True
-    api.config.phases.stateful.enabled = False
-    happened = list(from_schema(api).execute())
-    assert [event for event in happened if isinstance(event, events.NonFatalError | events.FatalError)] == []
-    scenarios = [event for event in happened if isinstance(event, events.ScenarioFinished)]
-    calls = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-    assert {scenario.recorder.label for scenario in scenarios if scenario.recorder.cases} == calls
-    wrong = [one for scenario in scenarios for one in failures(scenario) if one[:2] not in BEYOND_SCHEMAS]
-    assert wrong == []
-
-
-class WithKey:
-    """What schemathesis sends a key with, and leaves out to see whether it is asked for."""
-
-    def get(self, case: Any, context: Any) -> str:
-        return sent(KEY)["authorization"]
-
-    def set(self, case: Any, data: str, context: Any) -> None:
-        case.headers["Authorization"] = data
-
-
-def test_with_keys_every_call_does_what_is_documented_too(shared_url: str, own_models_dir: Path) -> None:
-    settings = settings_for(shared_url, own_models_dir, api_key=KEY, wrong_keys=1_000_000)
-    app = create_app(settings, lambda: NOW)
-    with patch("service.app._tune_interpreter"):
-        api = schemathesis.openapi.from_asgi("/openapi.json", app)
-        api.auth()(WithKey)
-        api.config.generation.max_examples = 10
-        api.config.generation.deterministic = True
-        api.config.phases.stateful.enabled = False
-        happened = list(from_schema(api).execute())
-        asgi.shutdown_lifespans()
-    scenarios = [event for event in happened if isinstance(event, events.ScenarioFinished)]
-    checks = {check.name for one in scenarios for all in one.recorder.checks.values() for check in all}
-    assert "ignored_auth" in checks
-    wrong = [one for scenario in scenarios for one in failures(scenario) if one[:2] not in BEYOND_SCHEMAS]
-    assert wrong == []
-
-
-def test_the_document_is_valid_openapi(api: Any) -> None:
-    api.validate()
+def test_an_answer_links_to_the_calls_that_take_what_it_holds(
+    shared_client: TestClient, document: dict[str, Any]
+) -> None:
+    answer = shared_client.post("/segment", json=by_features("linked")).json()
+    operations = {call["operationId"]: path for path, calls in document["paths"].items() for call in calls.values()}
+    links = document["paths"]["/segment"]["post"]["responses"]["200"]["links"]
+    assert {"customer", "history", "advice", "export", "erasure", "segment", "audience", "model"} <= links.keys()
+    for name, link in links.items():
+        [(parameter, found_in)] = link["parameters"].items()
+        value = reduce(lambda inside, step: inside[step], found_in.split("#/")[1].split("/"), answer)
+        if name not in ("erasure", "activation"):
+            path = operations[link["operationId"]].replace(f"{{{parameter}}}", str(value))
+            assert shared_client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/segment", "/segment/batch"])
