@@ -79,7 +79,7 @@ class Audience(BaseModel):
     """A page of the customers whose newest answer is this segment, in the order of their ids."""
 
     segment: SegmentName
-    total: int = Field(description="Customers in the whole audience.")
+    total: int = Field(description="Customers in the whole audience; of millions, a few seconds old.")
     customers: list[StoredRecord]
     next: str | None = Field(description="Send as `cursor` to get the next page; null on the last.")
 
