@@ -16,6 +16,7 @@ from tests.service.server import Server, server
 
 MUTATED, DRAWN = 4_900, 100  # bodies of each kind, times --fuzz
 CONNECTIONS = 4
+ENOUGH = 20  # faults, after which no more are looked for
 SETTLED = 0.3  # of the bodies, by when all has been used that is kept
 MOST_GROWTH = 24_000_000  # bytes from then on, for any number of bodies
 
@@ -61,6 +62,8 @@ class Mutating:
         conversation = Conversation(self._running.port, self._allowed)
         try:
             for _ in range(count):
+                if len(self.faults) > ENOUGH:
+                    return
                 sent = mutation.next()
                 try:
                     self.faults += [f"{sent!r:.2000} {fault}" for fault in conversation.faults(sent)]
@@ -79,7 +82,7 @@ def test_mutated_bodies_are_answered_as_documented_and_take_no_memory(
     mutating.send(int(MUTATED * fuzz * SETTLED))
     settled = running.memory
     mutating.send(int(MUTATED * fuzz * (1 - SETTLED)))
-    assert mutating.faults == []
+    assert mutating.faults[:5] == []
     assert mutating.answered.total() >= MUTATED * fuzz - 2 * CONNECTIONS
     assert {200, 400, 413, 415, 422} <= set(mutating.answered)
     assert running.memory - settled < MOST_GROWTH, f"{settled:,} bytes grew to {running.memory:,}"
