@@ -47,6 +47,12 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
             self.patience = usual
         return True
 
+    def __del__(self) -> None:
+        # A thread that the service does not wait for when it ends, because the database hangs, gives its connection
+        # back to a pool that is gone by then: nobody else would close it.
+        if hasattr(self, "pgconn"):
+            self.close()
+
     def _takes_no_writes(self) -> bool:
         """What the server told by itself: no round trip."""
         said = self.pgconn.parameter_status
