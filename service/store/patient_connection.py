@@ -47,7 +47,7 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
             self.patience = usual
         return True
 
-    def __del__(self) -> None:
+    def __del__(self, *_: object) -> None:
         # A thread that the service does not wait for when it ends, because the database hangs, gives its connection
         # back to a pool that is gone by then: nobody else would close it.
         if hasattr(self, "pgconn"):
