@@ -37,4 +37,4 @@ class KeyedBatch(NamedTuple):
         """Has the problems of items, by their places, carry the same request id each time."""
         for place, error in errors:
             named = f"{self.first + place}".encode()
-            error.request_id = hashlib.sha256(named).hexdigest()[:16]  # type: ignore[attr-defined]
+            error.request_id = hashlib.sha256(named).hexdigest()[:16]  # type: ignore[attr-defined]  # any error may be one

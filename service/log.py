@@ -43,7 +43,7 @@ class LogFormatter(logging.Formatter):
         raised: OptionalExcInfo = ei
         return traceback_text(raised[1])
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # as its base has it
         # After its first line asyncio tells objects as they are, with what was raised in them.
         return record.message.partition("\n")[0] if record.name == "asyncio" else record.message
 

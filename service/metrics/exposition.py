@@ -62,7 +62,7 @@ class _BoardCollector(Collector):
         values: dict[str, list[float]] = defaultdict(list)
         families: dict[str, Family] = {}
         for pid in {self._board.pid, *self._board.pids()}:
-            for family in ProcessCollector(registry=None, pid=lambda pid=pid: pid).collect():  # type: ignore[misc]
+            for family in ProcessCollector(registry=None, pid=lambda pid=pid: pid).collect():  # type: ignore[misc]  # untyped
                 families[family.name] = family
                 values[family.name].append(family.samples[0].value)
         for name, together in OF_PROCESSES.items():

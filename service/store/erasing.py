@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import sqlalchemy as sa
 
 from service.store.schema import assignments, customers
 from service.store.trouble import told
-from service.store.turn import Turn
+from service.store.writing import turn_of
 
 # Stands in the migration too: whoever stores answers holds this lock shared.
 STORING_LOCK = 7_395_174_022
@@ -24,7 +23,7 @@ def erasing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """
     with told(), engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").connect() as connection:
         if engine.dialect.name == "sqlite":
-            with _turn(connection), connection.begin():
+            with turn_of(connection), connection.begin():
                 yield connection
             return
         with connection.begin():
@@ -46,7 +45,7 @@ def scrub(engine: sa.Engine) -> bool:
     """
     if engine.dialect.name != "sqlite":
         return True  # the server sees to its own log
-    with _outside_transactions(engine) as connection, _turn(connection):
+    with _outside_transactions(engine) as connection, turn_of(connection):
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {SCRUB_MILLISECONDS}")
         busy: int = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
     return not busy
@@ -72,15 +71,3 @@ def _outside_transactions(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
         finally:
             connection.invalidate()
-
-
-@contextmanager
-def _turn(connection: sa.Connection) -> Iterator[None]:
-    driver: Any = connection.connection.driver_connection
-    turn = Turn(driver)
-    try:
-        turn.take()
-        yield
-    finally:
-        turn.give()
-        turn.close()

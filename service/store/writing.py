@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,16 +17,18 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     Blocking; raises StoreUnavailable.
     """
     immediate = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-    with told(), immediate.connect() as connection, _turn(connection), connection.begin():
+    with told(), immediate.connect() as connection, turn_of(connection), connection.begin():
         yield connection
 
 
 @contextmanager
-def _turn(connection: sa.Connection) -> Iterator[None]:
+def turn_of(connection: sa.Connection) -> Iterator[None]:
+    """The turn of a connection's writing: on SQLite beside no other process, else no matter."""
     if connection.dialect.name != "sqlite":
         yield
         return
-    turn = Turn(connection.connection.driver_connection)  # type: ignore[arg-type]
+    driver: Any = connection.connection.driver_connection
+    turn = Turn(driver)
     try:
         turn.take()
         yield
