@@ -177,3 +177,11 @@ def test_a_batch_of_which_nothing_can_be_stored_is_told_to_come_back(client: Tes
     assert response.status_code == 503
     assert response.json()["type"] == "urn:segmentation:problem:store-unavailable"
     assert int(response.headers["retry-after"]) >= 1
+
+
+def test_what_no_training_customer_had_is_told_in_a_batch_as_alone(client: TestClient) -> None:
+    sent = [by_features("1", monetary=9e8), by_features("2", recency=4000, tenure=5000), by_features("3")]
+    alone = [client.post("/segment", json=one).json()["outside_training"] for one in sent]
+    assert alone[0]
+    assert alone[1]
+    assert [one["answer"]["outside_training"] for one in batch(client, sent)["results"]] == alone
