@@ -9,7 +9,7 @@ from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.errors import HeadTooLarge, NotHttp, TooSlow
-from service.patience import Patience, Wait
+from service.patience import ANOTHER, Patience, Wait
 from service.problem import raw_problem
 
 MOST_HEADERS = 100
@@ -137,6 +137,17 @@ class CorkedProtocol(HttpToolsProtocol):
         self._phase = Phase.IDLE
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """As uvicorn has it, but for the timer that closes an unused connection, which would be set and taken back for
+        each request: `patience` sees to that."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+
     def send_400_response(self, msg: str) -> None:
         self.refuse(self._refusal or NotHttp(NOT_HTTP))
 
@@ -178,8 +189,10 @@ class CorkedProtocol(HttpToolsProtocol):
             return Wait("answer", unsent)
         if self._phase is Phase.HEAD or self.scope is None:
             return Wait("head", id(self.scope))
-        if self._phase is Phase.IDLE or self.cycle is None:  # there is none where a first request was refused
+        if self.cycle is None:  # a first request was refused
             return None
+        if self._phase is Phase.IDLE:
+            return Wait(ANOTHER, self._arrived) if self.cycle.response_complete else None
         if self.flow.read_paused or self.cycle.waiting_for_100_continue:
             return None
         return Wait("rest", id(self.cycle)) if self.cycle.response_complete else Wait("body", self._arrived)
@@ -188,7 +201,7 @@ class CorkedProtocol(HttpToolsProtocol):
         """The client has kept it waiting for too long."""
         if wait.what == "answer":
             self.transport.abort()
-        elif wait.what == "rest" or self.scope is None:
+        elif wait.what in ("rest", ANOTHER) or self.scope is None:
             self.transport.close()
         else:
             self.refuse(TooSlow(f"the {wait.what} of the request did not come in time; send it again, without pauses"))

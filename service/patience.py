@@ -7,10 +7,12 @@ from typing import NamedTuple, Protocol
 
 logger = logging.getLogger("segmentation.connection")
 LONGEST_PAUSE = 1.0  # seconds between two looks
+ANOTHER = "another"  # a client may keep a connection for it, and is not to blame
 
 
 class Wait(NamedTuple):
-    """What a client is waited for (head, body, rest or answer), and a mark that changes as it goes on."""
+    """What a client is waited for (another request, head, body, rest or answer), and a mark that changes as it goes
+    on."""
 
     what: str
     mark: int
@@ -30,11 +32,11 @@ class Patience:
     """Looks at all connections now and then, so that no request pays for a timer of its own.
 
     A head must be whole within `head` seconds. Of a body something must come, and of an answer something be taken,
-    every `body` and `answer` seconds.
+    every `body` and `answer` seconds. After an answer the connection is kept for another request for `another` seconds.
     """
 
-    def __init__(self, head: float, body: float, answer: float) -> None:
-        self._limits = {"head": head, "body": body, "rest": body, "answer": answer}
+    def __init__(self, head: float, body: float, answer: float, another: float) -> None:
+        self._limits = {"head": head, "body": body, "rest": body, "answer": answer, ANOTHER: another}
         self._pause = min(LONGEST_PAUSE, *(limit / 4 for limit in self._limits.values()))
         self._since: dict[Connection, tuple[Wait | None, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -65,5 +67,6 @@ class Patience:
         if wait is None or wait != before:
             self._since[connection] = (wait, now)
         elif now - since >= self._limits[wait.what]:
-            logger.info("a client was dropped that kept its connection waiting: %s", wait.what)
+            if wait.what != ANOTHER:
+                logger.info("a client was dropped that kept its connection waiting: %s", wait.what)
             connection.give_up(wait)

@@ -22,6 +22,7 @@ from service.store.database import is_to_be_made, open_engine, opened
 from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
 from service.store.keys import KeyStore
 
+KEEP_ALIVE_SECONDS = 30.0  # for which a connection waits for another request
 BACKLOG = 2048  # connections that wait to be taken up
 
 
@@ -91,7 +92,9 @@ def _serve_by_many(settings: Settings, count: int) -> int:
 def _answer(settings: Settings, listening: socket.socket | None, board: Board | None = None, seat: int = 0) -> None:
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
     app = create_app(settings, board=board, seat=seat)
-    patience = Patience(settings.head_seconds, settings.body_idle_seconds, settings.answer_idle_seconds)
+    patience = Patience(
+        settings.head_seconds, settings.body_idle_seconds, settings.answer_idle_seconds, another=KEEP_ALIVE_SECONDS
+    )
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -104,7 +107,6 @@ def _answer(settings: Settings, listening: socket.socket | None, board: Board | 
         ws="none",
         http=cast(type[asyncio.Protocol], partial(CorkedProtocol, patience=patience)),
         timeout_graceful_shutdown=settings.shutdown_seconds,
-        timeout_keep_alive=30,
     )
     server = GracefulServer(config, app.state.service.readiness, settings.drain_seconds)
     server.run(None if listening is None else [listening])

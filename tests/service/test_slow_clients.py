@@ -9,7 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
+from service.corked_protocol import CorkedProtocol
 from service.patience import Patience, Wait
 from tests.service.requests import by_features
 from tests.service.server import Server, server
@@ -129,12 +133,35 @@ def test_a_connection_that_cannot_be_looked_at_does_not_keep_others_from_it() ->
         def give_up(self, wait: Wait) -> None:
             loop.stop()
 
-    looking, loop, patience = False, asyncio.new_event_loop(), Patience(0.05, 0.05, 0.05)
+    looking, loop, patience = False, asyncio.new_event_loop(), Patience(0.05, 0.05, 0.05, 0.05)
     for one in (Wrong(), Silent()):
         patience.watch(one, loop)
     looking = True
     loop.run_forever()  # until the silent one is given up
     loop.close()
+
+
+def test_a_connection_that_nobody_uses_any_more_is_closed_after_its_answer(caplog: pytest.LogCaptureFixture) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def ask_once() -> bytes:
+        config = uvicorn.Config(answer, log_config=None)
+        config.load()
+        patience, state, loop = Patience(60, 60, 60, another=0.1), ServerState(), asyncio.get_running_loop()
+        server = await loop.create_server(lambda: CorkedProtocol(config, state, {}, patience=patience), "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            received = await asyncio.wait_for(reader.read(), PATIENT)
+            writer.close()
+            await writer.wait_closed()
+        return received
+
+    with caplog.at_level("INFO", "segmentation.connection"):
+        assert asyncio.run(ask_once()).startswith(b"HTTP/1.1 204")
+    assert caplog.records == []  # it is no fault of the client
 
 
 def test_one_who_waits_between_requests_is_not_in_the_way(running: Server) -> None:
