@@ -7,6 +7,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +89,7 @@ class ScorerArrays(BaseModel):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """Where one customer lies: indices of the nearest and second nearest centre, and how surely.
 
     `contributions[f]` is by how much feature f makes the nearest centre nearer than the second, in squared

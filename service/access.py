@@ -1,6 +1,6 @@
 """The door: whose key a request has, and whether the key may do what is asked."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -34,10 +34,10 @@ class Door:
         self._use = use
         self._needs = needs
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._keys.open:
-            await self._unguarded(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return (self._unguarded if self._keys.open else self._guarded)(scope, receive, send)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = self._keys.find(token_of(scope["headers"]), scope)
         path = scope["path"]
         if caller is None and (path in self._needs.open_paths or path.startswith(OPEN_PREFIX)):

@@ -125,19 +125,23 @@ def _tracing(settings: Settings, clock: Callable[[], datetime]) -> "Tracing | No
 def _door(
     inside: ASGIApp, service: Service, needs: Needs, templates: Templates, observers: Sequence[Observer]
 ) -> ASGIApp:
-    """What a request passes, the last first: its id and the log, how many are under way, the key, how often it came,
-    the unpacking of its body, the size of it, the time it takes, the shortcut of the call that is waited for. Before
-    the framework, whose own layers cost each request as much as these do together."""
+    """What a request passes, the last first: its id, the log, how many are under way and for how long, the key, how
+    often it came, the shortcut of the call that is waited for, the unpacking of its body, the size of it. Before the
+    framework, whose own layers cost each request as much as these do together."""
     settings = service.settings
-    shortcut = Shortcut(inside, service)
-    timed = Deadline(shortcut, settings.request_seconds, is_streamed)
-    measured = BodyLimit(timed, settings.max_body_bytes, is_streamed)
+    measured = BodyLimit(inside, settings.max_body_bytes, is_streamed)
     unpacked = ContentEncoding(measured)  # outside the limit, which counts what was unpacked
-    limited = RateLimit(unpacked, settings.rate_limit, settings.workers)
-    unguarded = limited if settings.rate_limit else unpacked
+    shortcut = Shortcut(unpacked, service, settings.max_body_bytes)
+    limited = RateLimit(shortcut, settings.rate_limit, settings.workers)
+    unguarded = limited if settings.rate_limit else shortcut
     door = Door(limited, unguarded, service.keys, service.key_use, needs, WrongKeys(settings.wrong_keys))
-    few = Concurrency(door, settings.max_concurrent)
-    observed = Observed(few, templates, [service.recorder.request, log_request, *observers])
+    observed = Observed(
+        door,
+        templates,
+        [service.recorder.request, log_request, *observers],
+        Concurrency(settings.max_concurrent),
+        Deadline(settings.request_seconds, is_streamed),
+    )
     service.recorder.running = observed.running
     return observed
 

@@ -1,5 +1,6 @@
 """One request and its answer, while it is under way and once it is over."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,8 @@ class Exchange:
 
     `status` is None until the answer begins, `sent` counts the bytes of its body, `complete` tells whether all of it
     was given to the server, and `body_complete` whether all of the request's body was taken. `began` and `ended` are
-    seconds of the monotonic clock. `headers` go with the answer.
+    seconds of the monotonic clock. `headers` go with the answer. `task` works on it; `overdue` tells that it took too
+    long, and was cancelled.
     """
 
     __slots__ = (
@@ -27,14 +29,23 @@ class Exchange:
         "correlation",
         "ended",
         "headers",
+        "overdue",
         "route",
         "scope",
         "sent",
         "status",
+        "task",
         "to_client",
     )
 
-    def __init__(self, scope: Scope, send: Send, correlation: Correlation, began: float) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        send: Send,
+        correlation: Correlation,
+        began: float,
+        task: asyncio.Task[object] | None = None,
+    ) -> None:
         self.scope = scope
         self.to_client = send
         self.correlation = correlation
@@ -46,6 +57,8 @@ class Exchange:
         self.sent = 0
         self.complete = False
         self.body_complete = False
+        self.task = task
+        self.overdue = False
 
     @property
     def method(self) -> str:

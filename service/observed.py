@@ -1,5 +1,6 @@
 """The outermost layer: every request is known by an id here, and is told of once it is over."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -7,7 +8,9 @@ from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.concurrency import Concurrency
 from service.correlation import CURRENT, Correlator
+from service.deadline import Deadline
 from service.exchange import KEY, Exchange, headers_of
 from service.problem import response_to
 from service.templates import Templates
@@ -17,29 +20,56 @@ logger = logging.getLogger("segmentation.observed")
 
 
 class Observed:
-    """Tells each observer of every request once, however it ended. `running` are those that are under way."""
+    """Tells each observer of every request once, however it ended. `running` are those that are under way: so many may
+    be as `concurrency` says, and each for as long as `deadline` does."""
 
-    def __init__(self, app: ASGIApp, templates: Templates, observers: Sequence[Observer]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        templates: Templates,
+        observers: Sequence[Observer],
+        concurrency: Concurrency,
+        deadline: Deadline,
+    ) -> None:
         self.running: set[Exchange] = set()
         self._app = app
         self._templates = templates
         self._observers = tuple(observers)
+        self._concurrency = concurrency
+        self._deadline = deadline
         self._correlate = Correlator().of
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         correlation = self._correlate(scope["headers"], headers_of(scope))
-        exchange = Exchange(scope, send, correlation, perf_counter())
+        exchange = Exchange(scope, send, correlation, perf_counter(), self._task())
         scope[KEY] = exchange
         CURRENT.set(correlation)
-        self.running.add(exchange)
+        running = self.running
+        running.add(exchange)
+        self._deadline.watch(running)
         try:
+            self._concurrency.check(scope["path"], len(running))
             await self._app(scope, receive, exchange.send)
         except Exception as error:
             await _fail(exchange, error, receive)
+        except asyncio.CancelledError:
+            if not exchange.overdue or exchange.task is None:
+                raise
+            exchange.task.uncancel()
+            await _fail(exchange, self._deadline.refusal(exchange), receive)
         finally:
-            self.running.discard(exchange)
+            running.discard(exchange)
             exchange.ended = perf_counter()
             self._tell(exchange)
+
+    def _task(self) -> "asyncio.Task[object] | None":
+        """The one that works on this request."""
+        task = asyncio.current_task(self._loop) if self._loop is not None else None
+        if task is None:  # to ask for the loop is a system call
+            self._loop = asyncio.get_running_loop()
+            task = asyncio.current_task(self._loop)
+        return task
 
     def _tell(self, exchange: Exchange) -> None:
         exchange.route = self._templates.of(exchange.scope["path"])

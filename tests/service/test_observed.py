@@ -10,6 +10,8 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from service.concurrency import Concurrency
+from service.deadline import Deadline
 from service.exchange import Exchange
 from service.observed import Observed
 from service.problem import response_to
@@ -146,7 +148,9 @@ def observed(app: Any, *others: Any) -> tuple[list[Exchange], list[MutableMappin
     async def receive() -> MutableMapping[str, Any]:
         return {"type": "http.disconnect"}
 
-    layer = Observed(app, Templates([]), [*others, told.append])
+    layer = Observed(
+        app, Templates([]), [*others, told.append], Concurrency(1), Deadline(60.0, unlimited=lambda scope: False)
+    )
     scope = {"type": "http", "method": "GET", "path": "/customers/17850", "headers": []}
     asyncio.run(layer(scope, receive, send))
     assert layer.running == set()
