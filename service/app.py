@@ -38,6 +38,7 @@ from service.request_log import log_request
 from service.routes import batch, customers, health, metrics, models, segment, segments
 from service.served_model import Limits
 from service.settings import Settings
+from service.shared_buckets import SharedBuckets
 from service.shortcut import Shortcut
 from service.state import Service
 from service.store.database import open_engine
@@ -45,6 +46,7 @@ from service.store.errors import StoreError
 from service.store.idempotency import IdempotencyKeys
 from service.store.keys import KeyStore
 from service.store.personal_data import PersonalData
+from service.store.quotas import Quotas
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
@@ -132,7 +134,8 @@ def _door(
     measured = BodyLimit(inside, settings.max_body_bytes, is_streamed)
     unpacked = ContentEncoding(measured)  # outside the limit, which counts what was unpacked
     shortcut = Shortcut(unpacked, service, settings.max_body_bytes)
-    limited = RateLimit(shortcut, settings.rate_limit, settings.workers)
+    shared = SharedBuckets(service.quotas) if service.quotas else None
+    limited = RateLimit(shortcut, settings.rate_limit, settings.workers, shared)
     unguarded = limited if settings.rate_limit else shortcut
     door = Door(limited, unguarded, service.keys, service.key_use, needs, WrongKeys(settings.wrong_keys))
     observed = Observed(
@@ -164,6 +167,7 @@ def assemble(settings: Settings, clock: Callable[[], datetime], board: Board | N
     idempotency = Idempotency(IdempotencyKeys(engine), ids, clock)
     key_store, key = KeyStore(engine), settings.api_key.get_secret_value() if settings.api_key else None
     personal = PersonalData(engine)
+    quotas = Quotas(engine) if settings.rate_limit_shared else None
     return Service(
         settings=settings,
         engine=engine,
@@ -177,7 +181,8 @@ def assemble(settings: Settings, clock: Callable[[], datetime], board: Board | N
         key_use=KeyUse(key_store, clock),
         personal=personal,
         suppressed=Suppressed(personal, clock),
-        caretaker=Caretaker(engine, settings.retention_days, clock),
+        quotas=quotas,
+        caretaker=Caretaker(engine, settings.retention_days, clock, quotas),
         board=board,
         recorder=recorder,
     )

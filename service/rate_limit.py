@@ -11,6 +11,7 @@ from service.caller import caller_of
 from service.errors import TooManyRequests
 from service.exchange import exchange_of
 from service.problem import response_to
+from service.shared_buckets import SharedBuckets
 
 OPEN_PREFIX = "/health/"
 
@@ -18,11 +19,13 @@ OPEN_PREFIX = "/health/"
 class RateLimit:
     """Answers 429 to a caller who sends more than its own limit, or else `per_minute`; 0 is no limit.
 
-    Each of `workers` processes counts what comes to it, and grants its share.
+    With `shared` all processes count together. Without, and while the database does not count, each of `workers`
+    processes counts what comes to it, and grants its share.
     """
 
-    def __init__(self, app: ASGIApp, per_minute: int, workers: int) -> None:
+    def __init__(self, app: ASGIApp, per_minute: int, workers: int, shared: SharedBuckets | None = None) -> None:
         self._app = app
+        self._shared = shared
         self._per_minute = per_minute
         self._workers = workers
         self._buckets = Buckets()
@@ -35,11 +38,14 @@ class RateLimit:
         if not limit or scope["path"].startswith(OPEN_PREFIX):
             await self._app(scope, receive, send)
             return
-        share = math.ceil(limit / self._workers)
-        allowance = self._buckets.take(caller.id, share, monotonic())
+        granted = limit
+        allowance = None if self._shared is None else await self._shared.take(caller.id, limit)
+        if allowance is None:
+            granted = math.ceil(limit / self._workers)
+            allowance = self._buckets.take(caller.id, granted, monotonic())
         exchange = exchange_of(scope)
         if exchange is not None:
-            exchange.headers += _headers(share, allowance)
+            exchange.headers += _headers(granted, allowance)
         if allowance.passes:
             await self._app(scope, receive, send)
             return

@@ -17,6 +17,7 @@ from service.metrics.recorder import Recorder
 from service.readiness import Readiness
 from service.settings import Settings
 from service.store.personal_data import PersonalData
+from service.store.quotas import Quotas
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
@@ -31,7 +32,8 @@ LOOKING = 2  # looks at the database for /health/ready at a time
 class Service:
     """The parts of one service process. `clock` is the one place where "now" comes from, in UTC.
 
-    `apart` are the threads of calls that need no database, `looking` those of /health/ready.
+    `quotas` are there where all processes count requests together. `apart` are the threads of calls that need no
+    database, `looking` those of /health/ready.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class Service:
     key_use: KeyUse
     personal: PersonalData
     suppressed: Suppressed
+    quotas: Quotas | None
     caretaker: Caretaker
     board: Board
     recorder: Recorder

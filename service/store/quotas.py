@@ -71,8 +71,9 @@ class Quotas:
         return returned
 
     def _counts(self) -> sa.ColumnElement[bool]:
-        """Whether requests are still owed. A moment more than a minute away is of a clock that was set back since."""
-        return quotas.c.full_at.between(self._now + 1, self._now + MINUTE)
+        """Whether requests are still owed. Whoever came first may be counted second, and find a moment that is a little
+        more than a minute away; one much further is of a clock that was set back since."""
+        return quotas.c.full_at.between(self._now + 1, self._now + 2 * MINUTE)
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:

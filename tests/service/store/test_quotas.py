@@ -1,5 +1,7 @@
 """One count of a caller's requests for whoever counts in the same database."""
 
+import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -93,6 +95,23 @@ def test_of_many_at_the_same_time_exactly_the_limit_passes(quotas: Quotas, other
     with ThreadPoolExecutor(8) as threads:
         taken = list(threads.map(lambda number: (quotas, other)[number % 2].take("a", limit), range(80)))
     assert sum(one.passes for one in taken) == limit
+
+
+def test_of_many_at_the_same_time_exactly_the_limit_passes_by_the_databases_clock(engine: sa.Engine) -> None:
+    quotas, began = Quotas(engine), time.monotonic()
+    with ThreadPoolExecutor(8) as threads:
+        taken = list(threads.map(lambda number: (number // 8, quotas.take(str(number // 8), 1)), range(8 * 30)))
+        more = (time.monotonic() - began) / 60
+    passed = Counter(caller for caller, one in taken if one.passes)
+    assert set(passed) == set(range(30))
+    assert max(passed.values()) <= 1 + more
+
+
+def test_who_came_first_and_is_counted_second_is_counted(quotas: Quotas, clock: Clock) -> None:
+    assert quotas.take("a", 1).passes
+    clock.now -= SECOND // 1_000
+    assert not quotas.take("a", 1).passes
+    assert quotas.purge() == 0
 
 
 def test_the_count_outlasts_whoever_counted(database_url: str, clock: Clock) -> None:
