@@ -45,27 +45,43 @@ class Quotas:
         self._taking = self._take(INSERTS[name](quotas))
         self._looking = sa.select(quotas.c.full_at - self._now).where(quotas.c.caller == sa.bindparam("caller"))
 
-    def take(self, caller: str, per_minute: int) -> Taken:
-        """Counts a request of the caller where it may pass: one statement, whoever else counts at the same time."""
+    def take(self, caller: str, per_minute: int, count: int = 1) -> list[Taken]:
+        """Counts so many requests of the caller, in their order, but for those that may not pass.
+
+        One statement where all may, whoever else counts at the same time.
+        """
         each = MINUTE // per_minute
         with self._writing() as connection:
-            reset = connection.execute(self._taking, {"caller": caller, "each": each}).scalar()
-            if reset is not None:
-                return Taken(True, reset / SECOND)
-            # What keeps it from passing may be over by now, and gone.
-            reset = connection.execute(self._looking, {"caller": caller}).scalar() or 0
-        return Taken(False, max(reset, MINUTE - each) / SECOND)
+            passed = self._pass(connection, caller, each, min(count, per_minute))
+            taken = [Taken(True, reset / SECOND) for reset in passed]
+            if len(taken) < count:
+                # What keeps the next from passing may be over by now, and gone.
+                reset = max(connection.execute(self._looking, {"caller": caller}).scalar() or 0, MINUTE - each)
+                taken += [Taken(False, reset / SECOND)] * (count - len(taken))
+        return taken
 
     def purge(self) -> int:
         """Removes the callers who have all requests back, which changes nothing; says how many."""
         with self._writing() as connection:
             return connection.execute(sa.delete(quotas).where(sa.not_(self._counts()))).rowcount
 
+    def _pass(self, connection: sa.Connection, caller: str, each: int, count: int) -> list[int]:
+        """How long all requests are away from being back after each that passes: all, or else of their halves."""
+        reset = connection.execute(self._taking, {"caller": caller, "cost": count * each}).scalar()
+        if reset is not None:
+            return [reset - later * each for later in reversed(range(count))]
+        if count == 1:
+            return []
+        half = count // 2
+        passed = self._pass(connection, caller, each, half)
+        return passed if len(passed) < half else passed + self._pass(connection, caller, each, count - half)
+
     def _take(self, insert: Any) -> sa.UpdateBase:
-        full_at, each = quotas.c.full_at, sa.bindparam("each", type_=sa.BigInteger)
-        new = insert.values(caller=sa.bindparam("caller"), full_at=self._now + each)
-        exhausted = sa.and_(self._counts(), full_at > self._now + (MINUTE - each))
-        more = sa.case((self._counts(), full_at), else_=self._now) + each
+        """Counts requests of a cost, which is at most a minute, where all of them may pass."""
+        full_at, cost = quotas.c.full_at, sa.bindparam("cost", type_=sa.BigInteger)
+        new = insert.values(caller=sa.bindparam("caller"), full_at=self._now + cost)
+        exhausted = sa.and_(self._counts(), full_at > self._now + (MINUTE - cost))
+        more = sa.case((self._counts(), full_at), else_=self._now) + cost
         taken = new.on_conflict_do_update(index_elements=[quotas.c.caller], set_={"full_at": more}, where=~exhausted)
         returned: sa.UpdateBase = taken.returning(full_at - self._now)
         return returned

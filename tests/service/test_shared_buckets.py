@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.shared_buckets import SharedBuckets
 from service.store.database import open_engine
 from service.store.keys import KeyStore
-from service.store.quotas import Quotas
+from service.store.quotas import Quotas, Taken
 from service.store.schema import quotas
 from tests.service.callers import made, sent
 from tests.service.server import Server, server
@@ -145,9 +145,9 @@ def test_of_several_who_wait_one_sees_that_the_database_hangs(
     asked: list[str] = []
 
     class Noting(Quotas):
-        def take(self, caller: str, per_minute: int) -> object:  # type: ignore[override]
+        def take(self, caller: str, per_minute: int, count: int = 1) -> list[Taken]:
             asked.append(caller)
-            return super().take(caller, per_minute)
+            return super().take(caller, per_minute, count)
 
     async def ask() -> None:
         buckets = SharedBuckets(Noting(engine))
@@ -158,6 +158,30 @@ def test_of_several_who_wait_one_sees_that_the_database_hangs(
     with caplog.at_level(logging.WARNING):
         asyncio.run(ask())
     assert len([one for one in caplog.records if one.name == "segmentation.rate_limit"]) == 1
+
+
+def test_whoever_comes_meanwhile_is_counted_together(engine: sa.Engine) -> None:
+    counts: list[int] = []
+
+    class Noting(Quotas):
+        def take(self, caller: str, per_minute: int, count: int = 1) -> list[Taken]:
+            counts.append(count)
+            return super().take(caller, per_minute, count)
+
+    async def ask() -> None:
+        buckets = SharedBuckets(Noting(engine))
+        gone = [asyncio.create_task(buckets.take("a", 60)) for _ in range(5)]
+        with held(engine):
+            waiting = [asyncio.create_task(buckets.take("a", 60)) for _ in range(30)]
+            await asyncio.sleep(0)
+            for task in gone[1:]:  # the first is being counted
+                task.cancel()
+        told = await asyncio.gather(gone[0], *waiting)
+        assert [one is not None and one.passes for one in told] == [True] * 31
+        assert sum(counts) == 31
+        assert len(counts) <= 2
+
+    asyncio.run(ask())
 
 
 def test_who_is_refused_does_not_trouble_the_database(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
