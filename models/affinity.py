@@ -10,8 +10,8 @@ people buy it again, and where they run out the products most bought in the segm
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Self
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from msgspec import Struct
@@ -180,9 +180,9 @@ class ProductAdvisor:
         self._again = np.array(affinities.repeat_buyers, dtype=np.float64) >= REPEAT_SHARE * self._buyers
         self._neighbours = _padded(affinities.neighbours).astype(np.intp)
         self._scores = _padded(affinities.scores)
-        self._support = _padded(affinities.support).astype(np.int32)
+        self._support = _narrow(_padded(affinities.support))
         self._segment_support = {
-            segment_id: _padded(one.support).astype(np.int32) for segment_id, one in affinities.segments.items()
+            segment_id: _narrow(_padded(one.support)) for segment_id, one in affinities.segments.items()
         }
         self._popular = {
             segment_id: self._most_bought(np.array(one.buyers, dtype=np.float64), one.customers)
@@ -191,6 +191,11 @@ class ProductAdvisor:
         self._lately = _lately(np.array(affinities.recent, dtype=np.float64))
         self._fresh_curve = np.array(affinities.chances.fresh)
         self._repeat_curve = np.array(affinities.chances.repeat)
+
+    @property
+    def segments(self) -> Set[int]:
+        """The ids of the segments it can recommend products in."""
+        return self._popular.keys()
 
     def as_sold(self, recent: Values) -> "ProductAdvisor":
         """The same advisor at a moment when `recent` (shape (p,)) was sold in the last weeks."""
@@ -217,11 +222,11 @@ class ProductAdvisor:
             return found
         taken = {one.product for one in found}.union(bought or ())
         products, descriptions = self.products, self.descriptions
-        for index, buyers in self._popular[segment_id]:
+        for index, buyers in zip(*self._popular[segment_id], strict=True):
             if len(found) >= count:
                 break
             if products[index] not in taken:
-                found.append(RecommendedProduct(products[index], descriptions[index], "popular", None, 0, buyers))
+                found.append(RecommendedProduct(products[index], descriptions[index], "popular", None, 0, int(buyers)))
         return found[: max(count, 0)]
 
     def basket(self, bought: Mapping[str, Bought]) -> Basket:
@@ -333,14 +338,15 @@ class ProductAdvisor:
             float(self._buyers[row]) / self._customers,
         )
 
-    def _most_bought(self, buyers: Values, customers: int) -> list[tuple[int, int]]:
+    def _most_bought(self, buyers: Values, customers: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """What members buy more than others (lift over 1) by number of buyers, then the rest of the shop's products.
 
-        Each product's index with the buyers to name: the members', or where the segment has none the shop's.
+        The products' indices and the buyers to name: the members', or where the segment has none the shop's; shape
+        (p,) each.
         """
         typical = buyers * self._customers <= self._buyers * customers
         order = np.lexsort((np.arange(len(buyers)), -self._buyers, -buyers, typical))
-        return [(row, int(buyers[row] or self._buyers[row])) for row in order.tolist()]
+        return _narrow(order), _narrow(np.where(buyers > 0, buyers, self._buyers)[order])
 
 
 def _padded(rows: Sequence[Sequence[float]]) -> Values:
@@ -349,6 +355,11 @@ def _padded(rows: Sequence[Sequence[float]]) -> Values:
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row
     return padded
+
+
+def _narrow(counts: NDArray[Any]) -> NDArray[Any]:
+    """Counts in as few bytes each as the largest needs: there are many, and each process has them."""
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
 
 
 def _lately(recent: Values) -> Values:

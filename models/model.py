@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from models.affinity import ProductAffinities
+from models.affinity import ProductAdvisor, ProductAffinities
 from models.artifact import PLAYBOOKS, PRODUCTS, REFERENCE, SCORER, SEGMENTS, Artifact
 from models.category import Column, columns
 from models.errors import ArtifactRefused, UnknownSegment
@@ -37,7 +37,7 @@ T = TypeVar("T")
 class SegmentationModel:
     """Everything that answers need. `segments` are in the order of the scorer's centres.
 
-    `affinities` say what goes with what; None where the data names no products. `columns` say what the scorer's
+    `advisor` knows what goes with what; None where the data names no products. `columns` say what the scorer's
     numbers are of, where customers came as a table; there are none where they were described by transactions.
     """
 
@@ -48,17 +48,19 @@ class SegmentationModel:
     segments: tuple[Segment, ...]
     playbooks: Playbooks
     reference: Reference
-    affinities: ProductAffinities | None = None
+    advisor: ProductAdvisor | None = None
     columns: tuple[Column, ...] = ()
 
     @classmethod
     def of(cls, artifact: Artifact) -> "SegmentationModel":
         """The model in a checked artifact. Raises ArtifactRefused where its files do not fit together."""
+        # Before what stays is made: mined affinities are several times as large as an advisor, and what is made beside
+        # them would keep their memory from being given back.
+        advisor = _advisor(artifact)
         arrays = _read(artifact, SCORER, ScorerArrays.model_validate_json)
         segments = _read(artifact, SEGMENTS, _SEGMENTS.validate_json)
         playbooks = _read(artifact, PLAYBOOKS, _PLAYBOOKS.validate_json)
         reference = _read(artifact, REFERENCE, Reference.model_validate_json)
-        affinities = _read(artifact, PRODUCTS, _PRODUCTS.validate_json)
         by_id = {segment.id: segment for segment in segments}
         if set(by_id) != set(arrays.segment_ids) or len(segments) != len(arrays.segment_ids):
             raise ArtifactRefused(f"model {artifact.version}: its segments and its centres are not the same")
@@ -79,7 +81,7 @@ class SegmentationModel:
             raise ArtifactRefused(f"model {artifact.version}: a feature of the scorer is not in its segments' profiles")
         if DEFAULT not in playbooks:
             raise ArtifactRefused(f"model {artifact.version}: its playbooks have no entry {DEFAULT!r}")
-        if affinities is not None and set(affinities.segments) != set(by_id):
+        if advisor is not None and advisor.segments != set(by_id):
             raise ArtifactRefused(f"model {artifact.version}: {PRODUCTS} is of other segments; train the model again")
         return cls(
             version=artifact.version,
@@ -89,7 +91,7 @@ class SegmentationModel:
             segments=tuple(by_id[segment_id] for segment_id in arrays.segment_ids),
             playbooks=playbooks,
             reference=reference,
-            affinities=affinities,
+            advisor=advisor,
             columns=of_table,
         )
 
@@ -126,6 +128,11 @@ class SegmentationModel:
     def playbook(self, segment: Segment) -> Playbook:
         """What to do about a segment."""
         return playbook_for(self.playbooks, segment.name)
+
+
+def _advisor(artifact: Artifact) -> ProductAdvisor | None:
+    affinities = _read(artifact, PRODUCTS, _PRODUCTS.validate_json)
+    return None if affinities is None else ProductAdvisor(affinities)
 
 
 def _columns(artifact: Artifact) -> tuple[Column, ...]:

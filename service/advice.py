@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from models.affinity import COUNT, Bought, ProductAdvisor, ProductAffinities, RecommendedProduct
+from models.affinity import COUNT, Bought, ProductAdvisor, RecommendedProduct
 from models.holdout import held_out
 from models.model import SegmentationModel
 from models.playbook import Playbooks, playbook_for
@@ -24,12 +24,12 @@ class Advice:
     """The advice of one model. Segments are known by their index among the model's."""
 
     def __init__(self, model: SegmentationModel, playbooks: Playbooks) -> None:
-        self._advisor = ProductAdvisor(model.affinities) if model.affinities is not None else None
+        self._advisor = model.advisor
         self._ids = [one.id for one in model.segments]
         self._tells_orders = model.manifest.source == "transactions"
         books = [playbook_for(playbooks, one.name) for one in model.segments]
         self._discounts = [book.discount for book in books]
-        self._described = {} if model.affinities is None else _described(model.affinities)
+        self._described = {} if model.advisor is None else _described(model.advisor)
         offers = [self._offers(self._popular(one)) for one in model.segments]
         uplifts = [one.uplift.uplift if one.uplift else None for one in model.segments]
         self._openings = [f'{_json(book.model_dump())[:-1]},"discount_most_percent":' for book in books]
@@ -108,9 +108,9 @@ class Advice:
         return f'{described}"kind":"{one.kind}","why":{_text(one.why)},"chance":{chance}}}'
 
 
-def _described(affinities: ProductAffinities) -> dict[str, str]:
+def _described(advisor: ProductAdvisor) -> dict[str, str]:
     """How the offer of each product begins."""
-    known = zip(affinities.products, affinities.descriptions, strict=True)
+    known = zip(advisor.products, advisor.descriptions, strict=True)
     return {product: _product(product, description) for product, description in known}
 
 

@@ -1,7 +1,7 @@
 """A model ready to answer: what depends on the model or the segment alone is prepared here, once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -29,7 +29,7 @@ class ServedModel:
 
     def __init__(self, model: SegmentationModel, playbooks: Playbooks | None, limits: "Limits") -> None:
         """`playbooks`, where given, stand in for those stored with the model."""
-        self.model = replace(model, affinities=None)  # the advice has taken over what it needs of them
+        self.model = model
         self.limits = limits
         self.outlook = _outlook(model)
         self.explainer = Explainer(model.scorer, model.segments, model.manifest.base, model.columns)

@@ -23,7 +23,7 @@ def selling(products: list[str], description: str, model: SegmentationModel) -> 
         support=ones, scores=scores,
         segments={one.id: SegmentProducts(customers=10, buyers=(7,) * p, support=ones) for one in model.segments},
     )  # fmt: skip
-    return replace(model, affinities=mined)
+    return replace(model, advisor=ProductAdvisor(mined))
 
 
 @given(st.lists(TEXTS, min_size=4, max_size=12, unique=True).map(sorted), TEXTS)
@@ -31,7 +31,7 @@ def test_products_of_any_code_and_description_are_told_as_they_are(
     model: SegmentationModel, products: list[str], description: str
 ) -> None:
     shop = selling(products, description, model)
-    assert shop.affinities is not None
+    assert shop.advisor is not None
     advice = Advice(shop, shop.playbooks)
     bought = {products[0]: Bought(1, 0.0), products[-1]: Bought(3, 0.0)}
     expected = [
@@ -42,7 +42,7 @@ def test_products_of_any_code_and_description_are_told_as_they_are(
             "why": one.why,
             "chance": one.chance and round(one.chance, CHANCE_DECIMALS),
         }
-        for one in ProductAdvisor(shop.affinities).recommend(bought, shop.segments[0].id)
+        for one in shop.advisor.recommend(bought, shop.segments[0].id)
     ]
     assert {one["kind"] for one in expected} == {"repeat", "bought_together", "popular"}
     own = advice.own_products(bought, 0)

@@ -154,7 +154,7 @@ def test_a_discount_is_the_highest_the_guard_allows_this_customer(served: Served
 
 
 def test_without_products_in_the_model_those_of_the_segments_profile_are_offered(served: ServedModel) -> None:
-    plain = ServedModel(replace(served.model, affinities=None), None, served.limits)
+    plain = ServedModel(replace(served.model, advisor=None), None, served.limits)
     for sent in (by_features(), by_transactions(line(), line(stock_code="22423"))):
         one = decided(plain, sent)
         assert one.row.products is None

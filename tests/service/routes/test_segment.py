@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from models.affinity import REPEAT_SHARE
+from models.affinity import REPEAT_SHARE, ProductAffinities
+from models.artifact import PRODUCTS
 from models.holdout import held_out
 from models.model import SegmentationModel
 from service.answer import AnswerRecord
@@ -284,10 +285,9 @@ def bought_by(lines: list[dict[str, Any]]) -> Mapping[str, set[str]]:
 
 
 def test_what_was_bought_is_offered_again_only_where_people_buy_it_again(
-    client: TestClient, shoppers: dict[str, Any], model: SegmentationModel
+    client: TestClient, shoppers: dict[str, Any], model: SegmentationModel, models_dir: Path
 ) -> None:
-    mined = model.affinities
-    assert mined is not None
+    mined = ProductAffinities.model_validate_json((models_dir / model.version / PRODUCTS).read_bytes())
     again = {
         product
         for product, buyers, repeated in zip(mined.products, mined.buyers, mined.repeat_buyers, strict=True)
