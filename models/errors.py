@@ -4,11 +4,19 @@ LONGEST = 1_000  # characters; what a file says of itself may be repeated in a m
 
 
 class ModelError(Exception):
-    """Base of everything that can be wrong with a model; the message is a sentence for people, in one line."""
+    """Base of everything that can be wrong with a model; the message is a sentence for people, in one line.
 
-    def __init__(self, message: str) -> None:
-        line = "".join(one if one.isprintable() else "\ufffd" for one in message[: LONGEST + 1])
-        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
+    `reason` is what only those who run the software need to know, such as the path of a file.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(_line(message))
+        self.reason = _line(reason)
+
+    @property
+    def report(self) -> str:
+        """The message, and the reason."""
+        return f"{self} ({self.reason})" if self.reason else str(self)
 
 
 class ArtifactRefused(ModelError):
@@ -29,3 +37,8 @@ class PlaybooksRefused(ModelError):
 
 class UnknownSegment(ModelError):
     """The model has no segment with that id."""
+
+
+def _line(text: str) -> str:
+    line = "".join(one if one.isprintable() else "\ufffd" for one in text[: LONGEST + 1])
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

@@ -90,14 +90,15 @@ def load_playbooks(path: Path | None = None) -> Playbooks:
         text = path.read_bytes() if path else files("models").joinpath("playbooks.json").read_bytes()
         playbooks = _ADAPTER.validate_json(text)
     except OSError as error:
-        raise PlaybooksRefused(f"the playbooks {path} cannot be read: {error.strerror}") from error
+        raise PlaybooksRefused(f"the playbooks cannot be read: {error.strerror}", reason=str(path)) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         said = first["msg"].removeprefix("Value error, ")
-        raise PlaybooksRefused(f"the playbooks {path}: {where}: {said}") from error
+        raise PlaybooksRefused(f"the playbooks: {where}: {said}", reason=str(path)) from error
     if DEFAULT not in playbooks:
-        raise PlaybooksRefused(f"the playbooks {path} need an entry {DEFAULT!r} for segments without one of their own")
+        said = f"the playbooks need an entry {DEFAULT!r} for segments without one of their own"
+        raise PlaybooksRefused(said, reason=str(path))
     return playbooks
 
 

@@ -42,12 +42,14 @@ class Registry:
             named = read_plain(self.directory / ACTIVE, LONGEST_NAME)
         except FileNotFoundError as error:
             raise NoActiveModel(
-                f"no model is active in {self.directory}; train one with: python -m training fit FILE"
+                "no model is active; train one with: python -m training fit FILE", reason=str(self.directory)
             ) from error
         except OSError as error:
-            raise NoActiveModel(f"{self.directory / ACTIVE} cannot be read: {error.strerror}") from error
+            said = f"which model is active cannot be read: {error.strerror}"
+            raise NoActiveModel(said, reason=str(self.directory / ACTIVE)) from error
         if named is None:
-            raise NoActiveModel(f"{self.directory / ACTIVE} is not a file; write the version to serve into one")
+            said = f"{ACTIVE} is not a file; write the version to serve into one"
+            raise NoActiveModel(said, reason=str(self.directory / ACTIVE))
         return named.decode("ascii", "replace").strip()
 
     def activate(self, version: str) -> None:

@@ -32,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return int(given.run(given, configured) or 0)
     except EXPECTED as error:
-        sys.stderr.write(f"{given.command}: {error}\n")
+        said = str(error) if isinstance(error, OSError) else error.report
+        sys.stderr.write(f"{given.command}: {said}\n")
         return 1
 
 

@@ -64,7 +64,7 @@ class Caretaker:
                 self._forget_quotas()
                 self.purge()
             except StoreError as error:
-                logger.warning("what is too old cannot be removed now: %s", error)
+                logger.warning("what is too old cannot be removed now: %s", error.report)
 
     def _forget_quotas(self) -> None:
         if self._quotas is not None and claim(self._engine, "quotas", self._clock(), QUOTAS_EVERY):

@@ -77,4 +77,4 @@ def _timed(name: str, look: Callable[[], str]) -> Check:
 
 
 def _failed(name: str, error: Exception, seconds: float) -> Check:
-    return Check(name, str(error), seconds, error)
+    return Check(name, error.summary if isinstance(error, StoreError) else str(error), seconds, error)

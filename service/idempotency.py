@@ -144,7 +144,7 @@ class Idempotency:
         try:
             await _in_time(change, *about)
         except StoreError as error:
-            logger.warning("an Idempotency-Key's record could not be changed: %s", error)
+            logger.warning("an Idempotency-Key's record could not be changed: %s", error.report)
 
 
 async def _in_time(change: Callable[..., T], *about: object) -> T:

@@ -100,7 +100,7 @@ class LiveKeys:
         try:
             self._stored, said = self._store.all(), None
         except StoreError as error:
-            said = str(error)
+            said = error.report
         if said != self._trouble and said is not None:
             logger.error("the keys cannot be read: %s", said)
         self._trouble = said

@@ -104,7 +104,7 @@ class LiveModel:
                 self._serve(self.load(stamp[0]), stamp)
             except ModelError as error:
                 if self.trouble != str(error):
-                    logger.error("%s", error)
+                    logger.error("%s", error.report)
                 self.trouble = str(error)
 
     async def watch(self, seconds: float, stop: asyncio.Event) -> None:

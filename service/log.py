@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from service.correlation import CURRENT
+from service.repetition import Repetition
 from service.traceback_text import OptionalExcInfo, traceback_text
 
 # uvicorn's own access log would write customer ids, which stand in addresses; ours is `segmentation.request`.
@@ -24,7 +25,8 @@ def configure(level: str, form: str) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "handlers": {"stdout": {"()": _pretty if pretty else _json}},
+            "filters": {"repetition": {"()": Repetition}},
+            "handlers": {"stdout": {"()": _pretty if pretty else _json, "filters": ["repetition"]}},
             "loggers": {
                 **{name: {"level": level} for name in OURS},
                 **{name: {"level": quiet} for name, quiet in QUIET.items()},

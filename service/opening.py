@@ -25,7 +25,7 @@ def open_store_if_possible(service: Service) -> None:
     except StoreDamaged:
         raise
     except StoreUnavailable as error:
-        logger.error("%s It is tried again every %g s.", error, RETRY_SECONDS)
+        logger.error("%s It is tried again every %g s.", error.report, RETRY_SECONDS)
 
 
 async def keep_opening(service: Service, stop: asyncio.Event) -> None:

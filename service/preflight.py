@@ -57,7 +57,7 @@ def look(settings: Settings, now: datetime, environment: Sequence[str]) -> Itera
         except Wrong as wrong:
             yield Finding(name, False, str(wrong), wrong.hint)
         except (ModelError, StoreError) as error:
-            yield Finding(name, False, str(error), "see docs/configuration.md")
+            yield Finding(name, False, error.report, "see docs/configuration.md")
         except OSError as error:
             yield Finding(name, False, f"{error.filename or name}: {error.strerror}", "see who owns it and may use it")
 
@@ -110,11 +110,11 @@ def _models(settings: Settings) -> str:
     try:
         version = registry.active()
     except NoActiveModel as error:
-        raise Wrong(str(error), "until then the service runs and is not ready") from error
+        raise Wrong(error.report, "until then the service runs and is not ready") from error
     try:
         read_artifact(registry.path(version), settings.signing_key_bytes)
     except ModelError as error:
-        raise Wrong(f"{version} is refused: {error}", "publish it again, or activate another version") from error
+        raise Wrong(f"{version} is refused: {error.report}", "publish it again, or activate another version") from error
     return f"{version} is whole"
 
 
@@ -134,7 +134,7 @@ def _database(settings: Settings, now: datetime) -> str:
             raise Wrong(f"{kind} lacks {len(missing)} migration(s)", "run: python -m service db upgrade")
         try_writing(engine, now)
     except StoreError as error:
-        raise Wrong(str(error), "see whether it runs, may be written to, and SEGMENTATION_DATABASE_URL") from error
+        raise Wrong(error.report, "see whether it runs, may be written to, and SEGMENTATION_DATABASE_URL") from error
     finally:
         engine.dispose()
     return f"{kind} answers, is up to date and can be written to"

@@ -36,7 +36,7 @@ from service.errors import (
 )
 from service.exchange import CLIENT_GONE
 from service.faults import faults_of
-from service.store.errors import RowRefused, StoreBusy, StoreUnavailable
+from service.store.errors import RowRefused, StoreBusy, StoreError, StoreUnavailable, UnknownRevision
 
 MEDIA_TYPE = "application/problem+json"
 logger = logging.getLogger("segmentation.problem")
@@ -94,6 +94,7 @@ TABLE: Mapping[type[Exception], tuple[str, HTTPStatus]] = {
     NotReady: ("not-ready", HTTPStatus.SERVICE_UNAVAILABLE),
     StoreBusy: ("store-busy", HTTPStatus.SERVICE_UNAVAILABLE),
     StoreUnavailable: ("store-unavailable", HTTPStatus.SERVICE_UNAVAILABLE),
+    UnknownRevision: ("not-ready", HTTPStatus.SERVICE_UNAVAILABLE),
     RowRefused: ("row-refused", HTTPStatus.UNPROCESSABLE_ENTITY),
     ModelError: ("model-refused", HTTPStatus.CONFLICT),
 }
@@ -112,9 +113,17 @@ def problem_of(error: Exception, request_id: str) -> Problem:
 def item_problem(error: Exception) -> Problem:
     """The problem of one item of a batch; of a fault of ours the log has the rest."""
     problem = problem_of(error, getattr(error, "request_id", None) or new_request_id())
+    log_untold(error, problem)
+    return problem
+
+
+def log_untold(error: Exception, problem: Problem) -> None:
+    """Logs what the client is not told: of a fault of ours where it was, of trouble its reason, once while it lasts."""
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request %s failed", problem.request_id, exc_info=error)
-    return problem
+    elif isinstance(error, (StoreError, ModelError)) and error.reason:
+        told = {"fields": {"reason": error.reason}, "repeats": error.report}
+        logger.log(logging.ERROR if problem.status >= 500 else logging.WARNING, "%s", error.report, extra=told)
 
 
 def new_request_id() -> str:
@@ -152,8 +161,7 @@ def response_to(error: Exception) -> Response:
         return _of_framework(error)
     retry_after = getattr(error, "retry_after", None)
     problem = problem_of(error, new_request_id())
-    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("request %s failed", problem.request_id, exc_info=error)
+    log_untold(error, problem)
     if retry_after is None and problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         retry_after = 1
     return respond(problem, {"retry-after": str(max(1, round(retry_after)))} if retry_after else None)

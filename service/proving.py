@@ -95,5 +95,7 @@ def _run_proof(version: str, directory: Path) -> None:
         raise ArtifactRefused(f"model {version}: proving it took longer than {PATIENCE:g} seconds") from error
     if done.returncode == 0:
         return
-    last = (done.stdout.strip() or done.stderr.strip().rsplit("\n", 1)[-1])[:1000]
-    raise ArtifactRefused(last or f"model {version}: its proof ended with exit code {done.returncode}")
+    if said := done.stdout.strip():
+        raise ArtifactRefused(said)
+    last = done.stderr.strip().rsplit("\n", 1)[-1]  # not of the proof, but of what broke it
+    raise ArtifactRefused(f"model {version}: its proof ended with exit code {done.returncode}", reason=last)

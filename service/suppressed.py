@@ -58,9 +58,9 @@ class Suppressed:
             self.refresh()
             self._trouble = None
         except StoreError as error:
-            if self._trouble != str(error):  # once, and not each second
-                logger.warning("the suppression list cannot be read: %s", error)
-            self._trouble = str(error)
+            if self._trouble != error.report:  # once, and not each second
+                logger.warning("the suppression list cannot be read: %s", error.report)
+            self._trouble = error.report
 
 
 def _refused() -> CustomerSuppressed:

@@ -32,8 +32,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         given.run(given)
     except EXPECTED as error:
+        said = error.report if isinstance(error, ModelError) else str(error)
         Console(stderr=True).print(
-            f"{given.command}: {error}", style="red", highlight=False, markup=False, soft_wrap=True
+            f"{given.command}: {said}", style="red", highlight=False, markup=False, soft_wrap=True
         )
         return 1
     return 0

@@ -60,7 +60,7 @@ def _read(registry: Registry, version: str, key: bytes | None, first: bool) -> S
             return None
         raise UnreadableSource(
             f"the active model in {registry.directory} cannot be read, so its segment ids cannot be carried on: "
-            f"{error} Mend or remove it, or train into another --models-dir."
+            f"{error.report} Mend or remove it, or train into another --models-dir."
         ) from error
 
 

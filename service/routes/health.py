@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from service.fitness import Check, examine
 from service.key_scope import OPEN
-from service.problem import Problem, new_request_id, problem_of, respond
+from service.problem import Problem, log_untold, new_request_id, problem_of, respond
 from service.routes.responses import problems
 from service.state import service_of
 
@@ -69,11 +69,12 @@ async def ready(request: Request) -> Ready | Response:
 
 
 def _not_ready(checks: Sequence[Check]) -> Response:
-    errors = [check.error for check in checks if check.error is not None]
-    problem = problem_of(errors[0], new_request_id()).model_dump()
-    told = NotReadyProblem.model_validate(
-        {**problem, "detail": "; ".join(map(str, errors)), "checks": _records(checks)}
-    )
+    failed = [(check, check.error) for check in checks if check.error is not None]
+    problems = [problem_of(error, new_request_id()) for _, error in failed]
+    for (_, error), problem in zip(failed, problems, strict=True):
+        log_untold(error, problem)
+    detail = "; ".join(check.detail for check, _ in failed)
+    told = NotReadyProblem.model_validate({**problems[0].model_dump(), "detail": detail, "checks": _records(checks)})
     return respond(told, {"retry-after": "1"})
 
 

@@ -73,7 +73,9 @@ def hold(connection: sa.Connection) -> Head:
     found = connection.execute(sa.select(audit_head.c.sequence, audit_head.c.hash).with_for_update()).one_or_none()
     if found is None:
         raise StoreUnavailable(
-            "The audit log has lost its head; find out who changed it: python -m service audit verify."
+            "The audit log takes no entries, and so nothing was done; whoever runs this service must put it right.",
+            kind="The audit log was changed",
+            reason="it has lost its head; find out who changed it: python -m service audit verify",
         )
     return Head(*found)
 

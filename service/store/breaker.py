@@ -16,7 +16,7 @@ class Breaker:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._trouble: str | None = None
+        self._trouble: StoreUnavailable | None = None
         self._next = 0.0
 
     @contextmanager
@@ -24,11 +24,11 @@ class Breaker:
         """Around a question. Raises StoreUnavailable, without asking, after one failed and while another one tries."""
         if self._trouble is not None:
             self._let_one_try()
-        lost: str | None = None
+        lost: StoreUnavailable | None = None
         try:
             yield
         except StoreUnavailable as error:
-            lost = str(error) if error.lost else None
+            lost = error.again(PAUSE_SECONDS) if error.lost else None
             raise
         finally:
             if lost is not None or self._trouble is not None:
@@ -40,5 +40,5 @@ class Breaker:
             if self._trouble is None:
                 return
             if self._clock() < self._next:
-                raise StoreUnavailable(self._trouble, PAUSE_SECONDS)
+                raise self._trouble.again(PAUSE_SECONDS)
             self._next = float("inf")  # until this one has its answer

@@ -135,6 +135,8 @@ def _parse(url: str) -> sa.URL:
             "The database URL cannot be read; write sqlite:///path/to/file.sqlite3"
             " or postgresql://user:password@host/database."
         ) from error
+    if "@" in (parsed.host or ""):  # what cannot be reached is named in the log, and this is half a password
+        raise UnusableDatabaseUrl("The database URL has more than one @; write one in a password as %40.")
     if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
@@ -175,7 +177,9 @@ def _check_writable(connection: sqlite3.Connection) -> None:
     again before all are closed. So none is opened there."""
     path = connection.execute("PRAGMA database_list").fetchone()[2]
     if not os.access(path, os.W_OK):
-        raise sqlite3.OperationalError(f"{path} cannot be written; see its permissions and its file system")
+        error = sqlite3.OperationalError(f"{path} cannot be written; see its permissions and its file system")
+        error.sqlite_errorname = "SQLITE_READONLY"
+        raise error
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

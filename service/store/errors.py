@@ -2,7 +2,26 @@
 
 
 class StoreError(Exception):
-    """Something the store could not do; the message says what and what to do next."""
+    """Something the store could not do; the message says what and what to do next, and may be told to anybody.
+
+    `kind` says in words of our own what is wrong, for those who may see how the service is. `reason` is what the driver
+    said: it may name hosts, users and files, and is for the log and the command line only.
+    """
+
+    def __init__(self, message: str, *, kind: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.reason = reason
+
+    @property
+    def summary(self) -> str:
+        """The message, and what kind of trouble it is."""
+        return f"{self} {self.kind}." if self.kind else str(self)
+
+    @property
+    def report(self) -> str:
+        """The message, and the reason."""
+        return f"{self} The reason: {self.reason}." if self.reason else str(self)
 
 
 class UnusableDatabaseUrl(StoreError):
@@ -23,10 +42,16 @@ class StoreUnavailable(StoreError):
     `lost` tells that its connection was, so that the next question will hardly fare better.
     """
 
-    def __init__(self, message: str, retry_after: float = 1.0, *, lost: bool = False) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, retry_after: float = 1.0, *, lost: bool = False, kind: str = "", reason: str = ""
+    ) -> None:
+        super().__init__(message, kind=kind, reason=reason)
         self.retry_after = retry_after
         self.lost = lost
+
+    def again(self, retry_after: float) -> "StoreUnavailable":
+        """The same, for somebody else who asks meanwhile."""
+        return StoreUnavailable(str(self), retry_after, kind=self.kind, reason=self.reason)
 
 
 class StoreDamaged(StoreUnavailable):

@@ -17,9 +17,8 @@ from sqlalchemy.dialects import postgresql
 
 from service.store.assignment import Assignment
 from service.store.checkpointer import Checkpointer
-from service.store.errors import RowRefused
 from service.store.schema import assignments, customers
-from service.store.trouble import unavailable
+from service.store.trouble import refused, unavailable
 from service.store.turn import Turn
 from service.store.utc_time import utc_text
 
@@ -138,7 +137,7 @@ class SqliteLedger:
                 self._insert_many(appended)
             self._checkpointer.committed()
         except self.REFUSALS as error:
-            raise _refused(error) from error
+            raise refused(error) from error
         except sqlite3.Error as error:
             raise unavailable(error) from error
         finally:
@@ -285,14 +284,6 @@ def _postgresql_told() -> Iterator[None]:
     try:
         yield
     except (psycopg.DataError, psycopg.IntegrityError, ValueError, TypeError) as error:
-        raise _refused(error) from error
+        raise refused(error) from error
     except psycopg.Error as error:
         raise unavailable(error) from error
-
-
-def _refused(cause: BaseException) -> RowRefused:
-    first_line = (str(cause).splitlines() or [""])[0].rstrip(".")
-    return RowRefused(
-        f"The database refuses a row ({first_line}); none of the rows sent with it was stored,"
-        " correct the row and send them again."
-    )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from service.store.assignment import Assignment
 from service.store.errors import RowRefused, StoreBusy, StoreClosed, StoreError, StoreUnavailable
 from service.store.ledger import Ledger, open_ledger
+from service.store.trouble import unstored
 
 GROUP_ROWS = 20_000
 RETRY_AFTER = 1.0
@@ -43,11 +44,11 @@ class Observer(Protocol):
 class Outage:
     """The database failed; until `until` (monotonic seconds) nobody is kept waiting to see it fail again."""
 
-    sentence: str
+    cause: StoreUnavailable
     until: float
 
     def error(self) -> StoreUnavailable:
-        return StoreUnavailable(self.sentence, RETRY_AFTER)
+        return self.cause.again(RETRY_AFTER)
 
 
 Outcome = tuple[Submission, StoreError | None]
@@ -122,7 +123,7 @@ class GroupCommit:
     def trouble(self) -> str | None:
         """What kept the last rows from being stored; None where they were."""
         outage = self._outage
-        return None if outage is None else outage.sentence
+        return None if outage is None else outage.cause.summary
 
     async def close(self) -> None:
         """Takes no more rows, writes those that wait, and ends the writer; answers everyone."""
@@ -177,10 +178,8 @@ class GroupCommit:
 
     def _give_up(self, sentence: str) -> None:
         """Tells everyone who waits that the database does not answer; the writer drops what it has not begun."""
-        outage = Outage(
-            f"{sentence}; the rows may be stored or not, look for them or send them again.",
-            time.monotonic() + self._patience / 4,
-        )
+        cause = StoreUnavailable(f"{sentence}; the rows may be stored or not, look for them or send them again.")
+        outage = Outage(cause, time.monotonic() + self._patience / 4)
         self._outage = outage
         for submission in self._waiting:
             if not submission.answer.done():
@@ -237,8 +236,7 @@ class GroupCommit:
             return self._write(group[:middle]) + self._write(group[middle:])
         except Exception as error:  # whatever it is, the writer lives on and nobody waits for ever
             self._drop_connection()
-            sentence = str(error) if isinstance(error, StoreError) else f"The rows could not be stored: {error!r}."
-            self._outage = outage = Outage(sentence, time.monotonic() + RETRY_AFTER)
+            self._outage = outage = Outage(unstored(error), time.monotonic() + RETRY_AFTER)
             if self._observer is not None:
                 self._observer.failed()
             return [(submission, outage.error()) for submission in group]

@@ -40,8 +40,9 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("field", list(Playbook.model_fields))
 def test_a_missing_field_is_named(field: str, tmp_path: Path) -> None:
-    with pytest.raises(PlaybooksRefused, match=rf"playbooks.json: default\.{field}: Field required"):
+    with pytest.raises(PlaybooksRefused, match=rf"playbooks: default\.{field}: Field required") as refusal:
         load_playbooks(written(tmp_path / "playbooks.json", **{field: None}))
+    assert str(tmp_path / "playbooks.json") in refusal.value.report
 
 
 @pytest.mark.parametrize(

@@ -68,17 +68,23 @@ def _reporting(folder: Path, seen: Path) -> Path:
 
 
 def test_a_proof_that_breaks_down_refuses_the_model(
-    sqlite_url: str, own_models_dir: Path, published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    sqlite_url: str,
+    own_models_dir: Path,
+    published: Published,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     script = tmp_path / "python"
-    script.write_text("#!/bin/sh\necho 'MemoryError' >&2\nexit 137\n")
+    script.write_text("#!/bin/sh\necho 'no memory in /telltale' >&2\nexit 137\n")
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
     version = forgery.republished(own_models_dir, published.second, seed=7)
     with serving(settings_for(sqlite_url, own_models_dir)) as client:
         response = client.post(f"/models/{version}/activate")
     assert response.status_code == 409
-    assert response.json()["detail"] == "MemoryError"
+    assert response.json()["detail"] == f"model {version}: its proof ended with exit code 137"
+    assert "no memory in /telltale" in caplog.text
 
 
 def test_of_workers_that_see_a_new_model_at_once_one_proves_it(
