@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from models.errors import ModelError
@@ -11,10 +11,18 @@ from service.state import Service
 from service.store.database import pending
 from service.store.errors import StoreError, StoreUnavailable
 
+# What anybody may be told where a check fails.
+PLAIN: Mapping[str, str] = {
+    "running": "it is stopping; send requests to another instance",
+    "model": "it has no model to answer with",
+    "migrations": "its database lacks migrations; run: python -m service db upgrade",
+    "store": "its database does not do its work just now",
+}
+
 
 class Check(NamedTuple):
-    """One thing that must be so, how long it took to see, and in words what was seen. `error` is there where it is not
-    so."""
+    """One thing that must be so, how long it took to see, and in words what was seen: for those who may know how the
+    service is. `error` is there where it is not so."""
 
     name: str
     detail: str
@@ -24,6 +32,11 @@ class Check(NamedTuple):
     @property
     def ok(self) -> bool:
         return self.error is None
+
+    @property
+    def plain(self) -> str:
+        """What anybody may be told where it is not so."""
+        return PLAIN[self.name]
 
 
 async def examine(service: Service) -> list[Check]:

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from service.caller import caller_of
 from service.fitness import Check, examine
-from service.key_scope import OPEN
+from service.key_scope import OPEN, KeyScope
 from service.problem import Problem, log_untold, new_request_id, problem_of, respond
 from service.routes.responses import problems
 from service.state import service_of
+
+READERS = "Where the key has the scope read, or no keys are asked for."
 
 router = APIRouter(prefix="/health", tags=["operations"])
 
@@ -27,21 +30,21 @@ class CheckRecord(BaseModel):
     name: str
     ok: bool
     detail: str
-    seconds: float
+    seconds: float | None = Field(None, description=READERS)
 
 
 class Ready(BaseModel):
     """A customer was placed by the loaded model and the store answered; `trouble` is something to look at."""
 
     status: str
-    model_version: str
-    store_seconds: float
-    trouble: str | None
-    checks: list[CheckRecord]
+    model_version: str | None = Field(None, description=READERS)
+    store_seconds: float | None = Field(None, description=READERS)
+    trouble: str | None = Field(None, description=READERS)
+    checks: list[CheckRecord] | None = Field(None, description=READERS)
 
 
 class NotReadyProblem(Problem):
-    """Why it cannot answer, check by check."""
+    """Why it cannot answer, check by check; to others than readers only which checks failed."""
 
     checks: list[CheckRecord]
 
@@ -52,13 +55,23 @@ async def live() -> Live:
     return Live(status="live")
 
 
-@router.get("/ready", summary="Can it answer", response_model=Ready, responses=problems(), openapi_extra=OPEN)
+@router.get(
+    "/ready",
+    summary="Can it answer",
+    response_model=Ready,
+    response_model_exclude_unset=True,
+    responses=problems(),
+    openapi_extra=OPEN,
+)
 async def ready(request: Request) -> Ready | Response:
-    """Places one of the model's own customers and asks the store; 503 says which of them failed and why."""
-    service = service_of(request)
+    """Places one of the model's own customers and asks the store; 503 says which of them failed. Keys with the scope
+    `read`, and everybody where no keys are asked for, are told all that was seen."""
+    service, reads = service_of(request), KeyScope.READ in caller_of(request.scope).scopes
     checks = await examine(service)
     if not all(check.ok for check in checks):
-        return _not_ready(checks)
+        return _not_ready(checks, reads)
+    if not reads:
+        return Ready(status="ready")
     return Ready(
         status="ready",
         model_version=service.live.current().model.version,
@@ -68,13 +81,16 @@ async def ready(request: Request) -> Ready | Response:
     )
 
 
-def _not_ready(checks: Sequence[Check]) -> Response:
+def _not_ready(checks: Sequence[Check], reads: bool) -> Response:
     failed = [(check, check.error) for check in checks if check.error is not None]
     problems = [problem_of(error, new_request_id()) for _, error in failed]
     for (_, error), problem in zip(failed, problems, strict=True):
         log_untold(error, problem)
-    detail = "; ".join(check.detail for check, _ in failed)
-    told = NotReadyProblem.model_validate({**problems[0].model_dump(), "detail": detail, "checks": _records(checks)})
+    detail = "; ".join(check.detail if reads else check.plain for check, _ in failed)
+    records = _records(checks) if reads else [
+        CheckRecord(name=one.name, ok=False, detail=one.plain) for one, _ in failed
+    ]  # fmt: skip
+    told = NotReadyProblem.model_validate({**problems[0].model_dump(), "detail": detail, "checks": records})
     return respond(told, {"retry-after": "1"})
 
 

@@ -84,13 +84,13 @@ class Stack:
     def post(self, path: str, body: object, key: str | None = None) -> Answer:
         return self._ask("POST", path, json.dumps(body).encode(), key)
 
-    def wait_for(self, path: str, wanted: Callable[[Answer], bool], seconds: float) -> Answer:
+    def wait_for(self, path: str, wanted: Callable[[Answer], bool], seconds: float, key: str | None = None) -> Answer:
         """Ask until the answer is the one wanted. Fails with the last answer and the logs."""
         deadline = time.monotonic() + seconds
         last: Answer | OSError | None = None
         while time.monotonic() < deadline:
             try:
-                last = self.get(path)
+                last = self.get(path, key)
                 if wanted(last):
                     return last
             except OSError as error:

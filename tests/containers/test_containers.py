@@ -69,7 +69,7 @@ def untrained(secrets_dir: Path, purchases: Path) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def before_training(untrained: Stack) -> Answer:
-    return untrained.get("/health/ready")
+    return untrained.get("/health/ready", untrained.key)
 
 
 @pytest.fixture(scope="module")
@@ -144,14 +144,14 @@ def test_a_stop_signal_ends_the_service_in_good_order(trained: Stack) -> None:
 
 
 def test_training_again_in_the_same_volume_is_served_without_a_restart(trained: Stack) -> None:
-    first = trained.get("/health/ready").body["model_version"]
+    first = trained.get("/health/ready", trained.key).body["model_version"]
     trained.compose(
         "run", "--rm", "--no-TTY", "training", "fit", f"/data/in/{trained.purchases.name}", "--segments", "3-4",
         "--as-of", "2012-01-01",
     )  # fmt: skip
     active = trained.inside("api", "cat", "/models/ACTIVE").strip()
     assert active != first
-    trained.wait_for("/health/ready", lambda answer: answer.body.get("model_version") == active, 30)
+    trained.wait_for("/health/ready", lambda answer: answer.body.get("model_version") == active, 30, trained.key)
     assert trained.get("/models", trained.key).body["serving"] == active
 
 

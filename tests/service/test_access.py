@@ -277,3 +277,38 @@ def test_before_the_keys_were_read_nobody_is_let_in_but_by_the_setting(store_url
     with serving(settings_for(store_url, models_dir)) as client:
         assert client.get("/segments").status_code == 503
         assert client.get("/health/live").status_code == 200
+
+
+def test_what_ready_tells_beyond_its_status_is_for_keys_that_may_read(
+    sqlite_url: str, models_dir: Path, published: Published
+) -> None:
+    scoring, reading = made(sqlite_url, "score"), made(sqlite_url, "read")
+    with serving(settings_for(sqlite_url, models_dir, api_key=KEY)) as client:
+        for headers in ({}, sent(scoring), sent("wrong")):
+            assert client.get("/health/ready", headers=headers).json() == {"status": "ready"}
+        for token in (reading, KEY):
+            told = client.get("/health/ready", headers=sent(token)).json()
+            assert (told["model_version"], told["trouble"]) == (published.first, None)
+            assert [check["name"] for check in told["checks"]] == ["running", "model", "migrations", "store"]
+
+
+def test_why_it_is_not_ready_is_for_keys_that_may_read(store_url: str, tmp_path: Path) -> None:
+    reading = made(store_url, "read")
+    with serving(settings_for(store_url, tmp_path / "none")) as client:
+        engine = open_engine(store_url)
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE alembic_version RENAME TO gone"))
+        engine.dispose()
+        stranger, reader = client.get("/health/ready"), client.get("/health/ready", headers=sent(reading))
+    assert stranger.status_code == reader.status_code == 503
+    assert stranger.json()["checks"] == [
+        {"name": "model", "ok": False, "detail": "it has no model to answer with"},
+        {
+            "name": "migrations",
+            "ok": False,
+            "detail": "its database lacks migrations; run: python -m service db upgrade",
+        },
+    ]
+    assert stranger.json()["detail"] == "; ".join(check["detail"] for check in stranger.json()["checks"])
+    assert "no model is active" in reader.json()["detail"]
+    assert all("seconds" in check for check in reader.json()["checks"])
