@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.errors import HeadTooLarge, NotHttp, TooSlow
 from service.patience import ANOTHER, Patience, Wait
-from service.problem import raw_problem
+from service.refusals import Cycle, Refusals
 
 MOST_HEADERS = 100
 LARGEST_HEAD = 32_768  # bytes of the address and the headers; of trailers too
@@ -80,15 +80,17 @@ class PlainParser(HttpRequestParser):
 
 
 class CorkedProtocol(HttpToolsProtocol):
-    """To be named to uvicorn as its `http`, with a `patience` for clients who keep it waiting.
+    """To be named to uvicorn as its `http`, with a `patience` for clients who keep it waiting, and the `refusals` that
+    they and others get.
 
     uvicorn by itself waits for the rest of a head without end, keeps however much of it comes, and tells what is not
     HTTP in plain text.
     """
 
-    def __init__(self, *given: Any, patience: Patience, **named: Any) -> None:
+    def __init__(self, *given: Any, patience: Patience, refusals: Refusals, **named: Any) -> None:
         super().__init__(*given, **named)
         self._patience = patience
+        self._refusals = refusals
         self._phase = Phase.IDLE
         self._chunk = 0  # bytes that are being parsed
         self._arrived = 0  # bytes of this connection
@@ -176,7 +178,7 @@ class CorkedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         if not (self.pipeline or (answering and cycle.response_started)):
-            self.transport.write(raw_problem(error))
+            self.transport.write(self._refusals.answer(error, cast("Cycle | None", cycle if answering else None)))
         if answering:  # whoever works on the request is told as if the client had gone
             cycle.disconnected = True
             cycle.message_event.set()

@@ -142,9 +142,8 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
     )
 
 
-def raw_problem(error: Exception) -> bytes:
+def raw_problem(problem: Problem) -> bytes:
     """A whole answer, as it goes over the network, for what never was a request to the application."""
-    problem = problem_of(error, new_request_id())
     body = problem.model_dump_json(exclude_none=True).encode()
     head = (
         f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"

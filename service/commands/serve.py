@@ -17,6 +17,8 @@ from service.corked_protocol import CorkedProtocol
 from service.graceful_server import GracefulServer
 from service.metrics.board import Board
 from service.patience import Patience
+from service.refusals import Refusals
+from service.request_log import log_request
 from service.settings import MOST_WORKERS, Settings
 from service.store.database import is_to_be_made, open_engine, opened
 from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
@@ -95,6 +97,7 @@ def _answer(settings: Settings, listening: socket.socket | None, board: Board | 
     patience = Patience(
         settings.head_seconds, settings.body_idle_seconds, settings.answer_idle_seconds, another=KEEP_ALIVE_SECONDS
     )
+    refusals = Refusals([app.state.service.recorder.request, log_request])
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -105,7 +108,7 @@ def _answer(settings: Settings, listening: socket.socket | None, board: Board | 
         server_header=False,
         proxy_headers=False,  # whom to believe is the door's to say
         ws="none",
-        http=cast(type[asyncio.Protocol], partial(CorkedProtocol, patience=patience)),
+        http=cast(type[asyncio.Protocol], partial(CorkedProtocol, patience=patience, refusals=refusals)),
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     server = GracefulServer(config, app.state.service.readiness, settings.drain_seconds)

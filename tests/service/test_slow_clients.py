@@ -5,6 +5,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from uvicorn.server import ServerState
 
 from service.corked_protocol import CorkedProtocol
 from service.patience import Patience, Wait
+from service.refusals import Refusals
 from tests.service.requests import by_features
 from tests.service.server import Server, server
 
@@ -150,7 +152,8 @@ def test_a_connection_that_nobody_uses_any_more_is_closed_after_its_answer(caplo
         config = uvicorn.Config(answer, log_config=None)
         config.load()
         patience, state, loop = Patience(60, 60, 60, another=0.1), ServerState(), asyncio.get_running_loop()
-        server = await loop.create_server(lambda: CorkedProtocol(config, state, {}, patience=patience), "127.0.0.1", 0)
+        protocol = partial(CorkedProtocol, config, state, {}, patience=patience, refusals=Refusals([]))
+        server = await loop.create_server(protocol, "127.0.0.1", 0)
         async with server:
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")

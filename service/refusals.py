@@ -1,0 +1,75 @@
+"""What a connection answers by itself, because what came over it is no request, or not the whole of one."""
+
+import logging
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Protocol
+
+from starlette.types import Message, Scope, Send
+
+from service.caller import KEY as CALLER
+from service.caller import NOBODY
+from service.correlation import REQUEST_ID, Correlation
+from service.exchange import Exchange, exchange_of
+from service.metrics.recorder import OTHER
+from service.observed import Observer
+from service.problem import Problem, new_request_id, problem_of, raw_problem
+from service.templates import UNMATCHED
+
+logger = logging.getLogger("segmentation.refusals")
+
+
+class Cycle(Protocol):
+    """A request that the application has, or will have in a moment, and its way to the client."""
+
+    scope: Scope
+    send: Send
+
+
+class Refusals:
+    """Observers are told of these answers as they are of the application's, once each."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+
+    def answer(self, error: Exception, cycle: Cycle | None) -> bytes:
+        """The whole answer. `cycle` is of the request whose rest it is that did not come as it should; None where
+        there is no request yet."""
+        exchange = None if cycle is None else exchange_of(cycle.scope)
+        problem = problem_of(error, new_request_id() if exchange is None else exchange.correlation.request_id)
+        if cycle is None:
+            self._tell(problem)
+        elif exchange is None:
+            cycle.send = _overruled(cycle.scope, problem.status)
+            headers = cycle.scope["headers"]
+            headers[:] = [one for one in headers if one[0] != REQUEST_ID]
+            headers.append((REQUEST_ID, problem.request_id.encode()))  # the application takes over what the client has
+        else:
+            exchange.to_client = _overruled(cycle.scope, problem.status)
+        return raw_problem(problem)
+
+    def _tell(self, problem: Problem) -> None:
+        exchange = Exchange(
+            {"method": OTHER, CALLER: NOBODY}, _nowhere, Correlation(problem.request_id), perf_counter()
+        )
+        exchange.route, exchange.status, exchange.complete = UNMATCHED, problem.status, True
+        for observer in self._observers:
+            try:
+                observer(exchange)
+            except Exception:  # whoever looks on does no harm to what is looked at
+                logger.exception("a connection was refused and that could not be told")
+
+
+def _overruled(scope: Scope, status: int) -> Send:
+    """For the application, which goes on a little longer: observers are told what the client was."""
+
+    async def send(message: Message) -> None:
+        exchange = exchange_of(scope)
+        if exchange is not None:
+            exchange.status, exchange.complete = status, True
+
+    return send
+
+
+async def _nowhere(message: Message) -> None:
+    """There is nothing to be sent."""
