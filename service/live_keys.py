@@ -60,6 +60,7 @@ class LiveKeys:
         self._good: dict[bytes, KnownKey] = dict(self._setting)
         self._any_networks = False
         self._trouble: str | None = None
+        self._malformed: dict[str, str] = {}
         self._looked = -LOOK_SECONDS
         self._looking: asyncio.Future[None] | None = None
         self._pulse: Pulse | None = None
@@ -107,20 +108,41 @@ class LiveKeys:
         self._take(self._stored, self._clock())
 
     def _take(self, stored: list[StoredKey] | None, now: datetime) -> None:
-        good = {one.id.encode(): self._from_store(one, now) for one in stored or () if one.is_good(now)}
+        read = {one.id: self._from_store(one, now) for one in stored or () if one.is_good(now)}
+        good = {key_id.encode(): known for key_id, known in read.items() if isinstance(known, KnownKey)}
+        self._refuse({key_id: column for key_id, column in read.items() if isinstance(column, str)})
         self._any_networks = any(one.networks is not ALL_NETWORKS for one in good.values())
         self._good = self._setting | good
         self.known = stored is not None
         # A revoked key counts: who revokes the last one does not mean to let everybody in.
         self.open = self._may_be_open and not self._setting and stored == []
 
-    def _from_store(self, key: StoredKey, now: datetime) -> KnownKey:
+    def _refuse(self, malformed: dict[str, str]) -> None:
+        """Says which keys are no good, and for which column of theirs, once each."""
+        for key_id, column in malformed.items() - self._malformed.items():
+            logger.error(
+                "the key %s is refused: its %s in the database cannot be read; revoke it and make another",
+                key_id,
+                column,
+                extra={"fields": {"key": key_id, "field": column}},
+            )
+        self._malformed = malformed
+
+    def _from_store(self, key: StoredKey, now: datetime) -> KnownKey | str:
+        """The key, or the column of its row that cannot be read."""
+        if key.malformed:
+            return key.malformed
         caller = Caller(key.id, key.name, granted(key.scopes), key.requests_per_minute)
         earlier = key.earlier_digest if key.earlier_until is not None and now < key.earlier_until else None
-        networks = networks_of(key.networks) if key.networks else ALL_NETWORKS
-        return KnownKey(
-            caller, bytes.fromhex(key.digest), bytes.fromhex(earlier) if earlier else self._nothing, networks
-        )
+        column = "networks"
+        try:
+            networks = networks_of(key.networks) if key.networks else ALL_NETWORKS
+            column = "digest"
+            digest = bytes.fromhex(key.digest)
+            column = "earlier_digest"
+            return KnownKey(caller, digest, bytes.fromhex(earlier) if earlier else self._nothing, networks)
+        except (TypeError, ValueError):
+            return column
 
     def _from_setting(self, token: str) -> dict[bytes, KnownKey]:
         sent = token.encode()

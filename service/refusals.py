@@ -9,7 +9,7 @@ from starlette.types import Message, Scope, Send
 
 from service.caller import KEY as CALLER
 from service.caller import NOBODY
-from service.correlation import REQUEST_ID, Correlation
+from service.correlation import REQUEST_ID, Correlation, Correlator
 from service.exchange import Exchange, exchange_of
 from service.metrics.recorder import OTHER
 from service.observed import Observer
@@ -31,27 +31,34 @@ class Refusals:
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
+        self._correlator = Correlator()
 
     def answer(self, error: Exception, cycle: Cycle | None) -> bytes:
         """The whole answer. `cycle` is of the request whose rest it is that did not come as it should; None where
         there is no request yet."""
-        exchange = None if cycle is None else exchange_of(cycle.scope)
-        problem = problem_of(error, new_request_id() if exchange is None else exchange.correlation.request_id)
         if cycle is None:
+            problem = problem_of(error, new_request_id())
             self._tell(problem)
-        elif exchange is None:
+            return raw_problem(problem)
+        exchange = exchange_of(cycle.scope)
+        if exchange is None:  # the application begins with the event loop's next turn
+            problem = problem_of(error, self._settled_id(cycle.scope["headers"]))
             cycle.send = _overruled(cycle.scope, problem.status)
-            headers = cycle.scope["headers"]
-            headers[:] = [one for one in headers if one[0] != REQUEST_ID]
-            headers.append((REQUEST_ID, problem.request_id.encode()))  # the application takes over what the client has
         else:
+            problem = problem_of(error, exchange.correlation.request_id)
             exchange.to_client = _overruled(cycle.scope, problem.status)
         return raw_problem(problem)
 
+    def _settled_id(self, headers: list[tuple[bytes, bytes]]) -> str:
+        """The request's id, as the application then takes it over."""
+        request_id = self._correlator.of(headers, dict(headers)).request_id
+        headers[:] = [one for one in headers if one[0] != REQUEST_ID]
+        headers.append((REQUEST_ID, request_id.encode()))
+        return request_id
+
     def _tell(self, problem: Problem) -> None:
-        exchange = Exchange(
-            {"method": OTHER, CALLER: NOBODY}, _nowhere, Correlation(problem.request_id), perf_counter()
-        )
+        correlation = Correlation(problem.request_id)
+        exchange = Exchange({"method": OTHER, CALLER: NOBODY}, _nowhere, correlation, perf_counter())
         exchange.route, exchange.status, exchange.complete = UNMATCHED, problem.status, True
         for observer in self._observers:
             try:

@@ -82,6 +82,8 @@ def _list(given: argparse.Namespace, settings: Settings) -> None:
 
 def _row(key: StoredKey, now: datetime) -> tuple[str, ...]:
     state = "revoked" if key.revoked_at else "good" if key.is_good(now) else "expired"
+    if key.malformed:
+        state = f"malformed {key.malformed}"
     most = str(key.requests_per_minute or "")
     times = [moment.strftime("%Y-%m-%d %H:%M") if moment else "" for moment in
              (key.created_at, key.expires_at, key.last_used_at)]  # fmt: skip

@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from service.store.audit import COMMAND_LINE, SERVICE, AuditEntry, append, hold
 from service.store.schema import api_keys, audit
 from service.store.trouble import told
+from service.store.utc_time import AsStored, UtcTime, moment
 
 
 class StoredKey(NamedTuple):
     """A key as it is stored: of its secret only a digest. The earlier secret is good until `earlier_until`;
-    no networks are all of them, and `requests_per_minute` None is the setting's."""
+    no networks are all of them, and `requests_per_minute` None is the setting's. `malformed` names a column in which
+    somebody wrote by hand what cannot be read; that key is no good."""
 
     id: str
     name: str
@@ -28,10 +30,16 @@ class StoredKey(NamedTuple):
     earlier_until: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    malformed: str = ""
 
     def is_good(self, now: datetime) -> bool:
         """Whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+COLUMNS = [name for name in StoredKey._fields if name in api_keys.c]
+TIMES = [name for name in COLUMNS if isinstance(api_keys.c[name].type, UtcTime)]
+NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class KeyStore:
@@ -45,15 +53,15 @@ class KeyStore:
 
     def all(self) -> list[StoredKey]:
         """All keys that were ever made, the oldest first."""
-        query = sa.select(*(api_keys.c[name] for name in StoredKey._fields))
+        query = sa.select(*map(_selected, COLUMNS))
         with told(), self._reading.connect() as connection:
             rows = connection.execute(query.order_by(api_keys.c.created_at, api_keys.c.id)).all()
-        keys = [StoredKey(*row) for row in rows]
-        return [key._replace(scopes=frozenset(_words(key.scopes)), networks=_words(key.networks)) for key in keys]
+        return [_stored(dict(row._mapping)) for row in rows]
 
     def create(self, key: StoredKey) -> None:
         """Stores a new key."""
-        row = {**key._asdict(), "scopes": " ".join(sorted(key.scopes)), "networks": " ".join(key.networks)}
+        row = {name: value for name, value in key._asdict().items() if name in COLUMNS}
+        row |= {"scopes": " ".join(sorted(key.scopes)), "networks": " ".join(key.networks)}
         with self._changing() as connection:
             connection.execute(sa.insert(api_keys).values(row))
             append(connection, _entry(key.created_at, "key.created", key.id))
@@ -108,6 +116,25 @@ class KeyStore:
 
 def _entry(now: datetime, what: str, key_id: str) -> AuditEntry:
     return AuditEntry(now, COMMAND_LINE, what, key_id)
+
+
+def _selected(name: str) -> sa.ColumnElement[Any]:
+    """A time as the driver has it: of many rows one that cannot be read is not to keep the others from being."""
+    column = api_keys.c[name]
+    return sa.type_coerce(column, AsStored()).label(name) if name in TIMES else column
+
+
+def _stored(row: dict[str, Any]) -> StoredKey:
+    row |= {"scopes": frozenset(_words(row["scopes"])), "networks": _words(row["networks"]), "malformed": ""}
+    for name in TIMES:
+        try:
+            row[name] = moment(row[name])
+        except (TypeError, ValueError):
+            row |= {name: NO_TIME if name == "created_at" else None, "malformed": name}
+    most = row["requests_per_minute"]
+    if not isinstance(most, int | None):
+        row |= {"requests_per_minute": None, "malformed": "requests_per_minute"}
+    return StoredKey(**row)
 
 
 def _words(stored: object) -> tuple[str, ...]:

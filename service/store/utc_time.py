@@ -40,6 +40,15 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
         return aware(value) if dialect.name == "postgresql" else utc_text(value)
 
     def process_result_value(self, value: datetime | str | None, dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return aware(datetime.fromisoformat(value) if isinstance(value, str) else value)
+        return moment(value)
+
+
+class AsStored(sa.types.TypeEngine[datetime | str]):
+    """Such a column's value as the driver has it, for whoever reads it with `moment`."""
+
+
+def moment(stored: datetime | str | None) -> datetime | None:
+    """The moment that a database has as this. Raises ValueError where it is none."""
+    if stored is None:
+        return None
+    return aware(datetime.fromisoformat(stored) if isinstance(stored, str) else stored)

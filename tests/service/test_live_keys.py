@@ -157,3 +157,36 @@ def test_a_key_and_its_entry_in_the_log_are_stored_both_or_not_at_all(engine: sa
     with pytest.raises(StoreError):
         KeyStore(engine).create(stored(token, "read"))
     assert KeyStore(engine).all() == []
+
+
+ON_BOTH = [("networks", "10.0.0.0/99"), ("networks", "everywhere"), ("digest", "no hexadecimal")]
+# PostgreSQL has types and takes no such values.
+ON_SQLITE = [("expires_at", "tomorrow"), ("created_at", "2011-12-10"), ("requests_per_minute", "many")]
+
+
+@pytest.mark.parametrize(
+    ("backend", "column", "wrong"),
+    [("sqlite", *one) for one in ON_BOTH + ON_SQLITE] + [("postgresql", *one) for one in ON_BOTH],
+)
+def test_a_key_that_somebody_spoilt_in_the_database_is_refused_and_all_others_are_followed(
+    engine: sa.Engine, database_url: str, caplog: pytest.LogCaptureFixture, column: str, wrong: str
+) -> None:
+    spoilt, good = made(database_url, "read"), made(database_url, "read")
+    keys = known(engine)
+    assert (name_of(keys, spoilt.text), name_of(keys, good.text)) == ("shop CRM", "shop CRM")
+    with engine.begin() as connection:
+        change = sa.text(f"UPDATE api_keys SET {column} = :wrong WHERE id = :id")
+        connection.execute(change, {"wrong": wrong, "id": spoilt.id})
+    new = made(database_url, "read")
+    for _ in range(3):
+        keys.refresh()
+    assert [name_of(keys, one.text) for one in (spoilt, good, new)] == [None, "shop CRM", "shop CRM"]
+    revoked(database_url, good)
+    keys.refresh()
+    assert name_of(keys, good.text) is None
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "segmentation.keys"]
+    assert spoilt.id in said
+    assert column in said
+    revoked(database_url, spoilt)
+    keys.refresh()
+    assert len(KeyStore(engine).all()) == 3

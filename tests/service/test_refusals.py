@@ -3,6 +3,7 @@
 import json
 import socket
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -48,11 +49,14 @@ def test_every_refusal_is_counted_once_and_has_a_line_in_the_log(store_url: str,
         until(lambda: httpx.get(f"{running.url}/health/ready", timeout=PATIENT).status_code == 200)
         sent: Counter[tuple[str, ...]] = Counter()
         told: Counter[tuple[str, ...]] = Counter()
-        for first, between, rest, known_as in KINDS * TIMES:
-            status, request_id = refused(running, first, between, rest)
+        with ThreadPoolExecutor(TIMES) as threads:
+            kinds = KINDS * TIMES
+            answers = list(threads.map(lambda kind: refused(running, *kind[:3]), kinds))
+        for (*_, known_as), (status, request_id) in zip(kinds, answers, strict=True):
             assert status == known_as[-1]
             sent[known_as] += 1
             told[request_id, *known_as] += 1
+        assert {"mine", "own"} <= {request_id for _, request_id in answers}
         until(lambda: counted(running) == sent)
         until(lambda: logged(running) == told)
         durations = by(scraped(running.url), "segmentation_request_duration_seconds_count", "route")
