@@ -15,9 +15,11 @@ from service.repetition import EVERY_SECONDS, Repetition
 from service.store.database import open_engine
 from service.store.errors import UnusableDatabaseUrl
 from service.store.trouble import refused, unstored
+from tests.service.callers import sent
 from tests.service.requests import by_features
 from tests.service.serving import TestClient, serving, settings_for, until
 
+KEY = "0123456789abcdef0123456789abcdef"
 SECRET = "hush_hush"
 PATHS = {"segment_id": "1", "id": "17850", "version": "20111210-0123456789abcdef"}
 BODIES: Mapping[str, Any] = {"/segment": by_features(), "/segment/batch": [by_features()] * 3}
@@ -48,9 +50,19 @@ def all_answers(client: TestClient) -> Iterator[tuple[str, int, str]]:
     """Every call, with and without an Idempotency-Key, and what it is answered."""
     for path, methods in client.get("/openapi.json").json()["paths"].items():
         for method in methods:
-            for headers in ({}, {"idempotency-key": "a-key-of-ours"}):
+            for more in ({}, {"idempotency-key": "a-key-of-ours"}):
+                headers = {**more, **sent(KEY)}
                 found = client.request(method, path.format(**PATHS), json=BODIES.get(path), headers=headers)
+                assert found.status_code != 503 or int(found.headers["retry-after"]) >= 1
+                assert found.status_code < 500 or found.status_code == 503
                 yield f"{method} {path}", found.status_code, f"{found.headers} {found.text}"
+
+
+def asked(client: TestClient) -> tuple[Mapping[str, int], list[tuple[str, str]]]:
+    """The statuses of all calls, and who told what nobody is to be told."""
+    answers = list(all_answers(client))
+    told = [(call, word) for call, _, text in answers for word in WORDS if word in text]
+    return {call: status for call, status, _ in answers}, told
 
 
 def said(caplog: pytest.LogCaptureFixture) -> str:
@@ -62,18 +74,46 @@ def test_no_answer_names_the_inside_and_the_log_gives_the_reason(
     troubled_url: str, backend: str, models_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    with serving(settings_for(troubled_url, models_dir)) as client:
-        found = {call: status for call, status, _ in all_answers(client)}
-        told = [(call, word) for call, _, text in all_answers(client) for word in WORDS if word in text]
-        problem = client.post("/segment", json=by_features()).json()
+    with serving(settings_for(troubled_url, models_dir, api_key=KEY)) as client:
+        found, told = asked(client)
+        problem = client.post("/segment", json=by_features(), headers=sent(KEY)).json()
     assert told == []
     assert found["post /segment"] == found["post /segment/batch"] == found["get /customers/{id}"] == 503
-    assert "try again" in problem["detail"] or "again in a moment" in problem["detail"]
+    assert "try again" in problem["detail"]
     reasons = [fields["reason"] for one in caplog.records if "reason" in (fields := getattr(one, "fields", {}))]
     assert any("telltale" in reason for reason in reasons)
     assert SECRET not in said(caplog)
     if backend == "sqlite":
         assert any("no such table: customers" in reason for reason in reasons)
+
+
+def test_nor_does_one_where_the_trouble_comes_later(
+    store_url: str, models_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(settings_for(store_url, models_dir, api_key=KEY)) as client:
+        engine = open_engine(store_url)
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE customers RENAME TO telltale_too"))
+            connection.execute(sa.text("ALTER TABLE assignments RENAME TO telltale"))
+        engine.dispose()
+        found, told = asked(client)
+    assert told == []
+    assert {found[call] for call in ("post /segment", "get /customers/{id}", "delete /customers/{id}")} == {503}
+    assert "assignments" in said(caplog)
+
+
+def test_before_the_keys_could_be_read_callers_are_told_when_to_come_again(
+    troubled_url: str, backend: str, models_dir: Path
+) -> None:
+    if backend == "sqlite":
+        engine = open_engine(troubled_url)
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE api_keys RENAME TO telltale_keys"))
+        engine.dispose()
+    with serving(settings_for(troubled_url, models_dir)) as client:
+        answer = client.get("/segments", headers=sent(KEY))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["detail"] == "the keys could not be read from the database yet; try again in a moment"
 
 
 def test_check_and_other_commands_give_the_reason(
