@@ -1,5 +1,6 @@
 """A loaded segmentation model: arrays, segments and playbooks. No pickle is touched to make one."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -132,7 +133,12 @@ class SegmentationModel:
 
 def _advisor(artifact: Artifact) -> ProductAdvisor | None:
     affinities = _read(artifact, PRODUCTS, _PRODUCTS.validate_json)
-    return None if affinities is None else ProductAdvisor(affinities)
+    if affinities is None:
+        return None
+    advisor = ProductAdvisor(affinities)
+    del affinities
+    gc.collect()  # Python keeps tuples for later use, and with each of them a megabyte around it, until it collects
+    return advisor
 
 
 def _columns(artifact: Artifact) -> tuple[Column, ...]:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -93,6 +94,7 @@ def _serve_by_many(settings: Settings, count: int) -> int:
 
 def _answer(settings: Settings, listening: socket.socket | None, board: Board | None = None, seat: int = 0) -> None:
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
+    gc.freeze()  # what was imported stays, and need not be looked at again by each collection while the model is read
     app = create_app(settings, board=board, seat=seat)
     patience = Patience(
         settings.head_seconds, settings.body_idle_seconds, settings.answer_idle_seconds, another=KEEP_ALIVE_SECONDS
