@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.erasing import hold_off_erasing
 from service.store.schema import assignments
 from service.store.schema import idempotency_keys as keys
+from service.store.upsert import insert_into
 from service.store.writing import writing
 
-INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 KEPT = timedelta(hours=24)
 FORGOTTEN_AT_ONCE = 100  # records: more than one claim makes, so that what is too old never piles up
 
@@ -54,7 +53,7 @@ class IdempotencyKeys:
         """The record of a key: `wanted` where there is none yet. Where nobody works on it any more, and it has no
         answer, the claim of `wanted` takes its place. Records older than `KEPT` are forgotten.
         """
-        inserted = INSERTS[self._engine.dialect.name](keys).values(**wanted._asdict())
+        inserted = insert_into(keys, self._engine.dialect.name).values(**wanted._asdict())
         new = inserted.excluded
         taken = inserted.on_conflict_do_update(
             index_elements=[keys.c.digest],

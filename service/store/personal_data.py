@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.assignment import Assignment
 from service.store.audit import AuditEntry, append, record
@@ -15,8 +14,8 @@ from service.store.erasing import erasing
 from service.store.reader import COLUMNS
 from service.store.schema import assignments, audit, customers, metadata, suppression_list, suppressions
 from service.store.trouble import told
+from service.store.upsert import insert_into
 
-INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 PAGE = 1_000
 # So long the database itself refuses a customer who was suppressed; by then every process refuses it by the list.
 GUARDED = timedelta(hours=1)
@@ -153,7 +152,7 @@ class PersonalData:
         record(self._engine, AuditEntry(at, who, "customer.exported", digest))
 
     def _suppress(self, connection: sa.Connection, digest: str, customer_id: str, at: datetime) -> None:
-        insert = INSERTS[self._engine.dialect.name](suppressions)
+        insert = insert_into(suppressions, self._engine.dialect.name)
         row = insert.values(digest=digest, customer_id=customer_id, suppressed_at=at)
         connection.execute(row.on_conflict_do_nothing(index_elements=["digest"]))
         _count_up(connection)

@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.schema import quotas
 from service.store.trouble import told
+from service.store.upsert import insert_into
 from service.store.writing import writing
 
-INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 SECOND = 1_000_000_000  # nanoseconds, as all times here
 MINUTE = 60 * SECOND
 # The database's own clock, the same throughout a statement: whatever the clocks of several machines say, one counts.
@@ -42,7 +41,7 @@ class Quotas:
         # One statement needs no BEGIN and ROLLBACK around it, which are round trips on PostgreSQL.
         self._alone = engine.execution_options(isolation_level="AUTOCOMMIT") if name == "postgresql" else None
         self._now = NOW[name] if now is None else now
-        self._taking = self._take(INSERTS[name](quotas))
+        self._taking = self._take(insert_into(quotas, name))
         self._looking = sa.select(quotas.c.full_at - self._now).where(quotas.c.caller == sa.bindparam("caller"))
 
     def take(self, caller: str, per_minute: int, count: int = 1) -> list[Taken]:

@@ -1,15 +1,12 @@
 """The memory of which models were proved."""
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.schema import verified_models
 from service.store.trouble import told
-
-INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+from service.store.upsert import insert_into
 
 
 def remember_verified(engine: sa.Engine, digest: str, version: str, at: datetime, libraries: str) -> None:
@@ -18,6 +15,6 @@ def remember_verified(engine: sa.Engine, digest: str, version: str, at: datetime
     Raises StoreUnavailable.
     """
     fact = {"version": version, "verified_at": at, "libraries": libraries}
-    insert = INSERTS[engine.dialect.name](verified_models).values(digest=digest, **fact)
+    insert = insert_into(verified_models, engine.dialect.name).values(digest=digest, **fact)
     with told(), engine.begin() as connection:
         connection.execute(insert.on_conflict_do_update(index_elements=["digest"], set_=fact))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.store import ledger as ledgers
+from service.store import postgresql_ledger
 from service.store.assignment import Assignment
 from service.store.ledger import Ledger, open_ledger
 from service.store.reader import Reader
@@ -38,7 +38,7 @@ def test_the_newest_as_of_wins_and_ties_go_to_the_later_id(
     groups: list[list[tuple[str, int, int, int]]],
 ) -> None:
     # Both ways of writing to PostgreSQL must follow the rule, whatever the number of rows.
-    monkeypatch.setattr(ledgers, "COPY_FROM", copy_from)
+    monkeypatch.setattr(postgresql_ledger, "COPY_FROM", copy_from)
     with engine.begin() as connection:
         connection.execute(sa.delete(customers))
         connection.execute(sa.delete(assignments))
@@ -76,7 +76,7 @@ ODD = st.text(st.sampled_from("\\\t\n\r\bN.'\"{},ä€😀 "), min_size=1, max_s
 def test_any_text_comes_back_as_it_was_written(
     engine: sa.Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, copy_from: int, texts: list[str]
 ) -> None:
-    monkeypatch.setattr(ledgers, "COPY_FROM", copy_from)
+    monkeypatch.setattr(postgresql_ledger, "COPY_FROM", copy_from)
     with engine.begin() as connection:
         connection.execute(sa.delete(customers))
         connection.execute(sa.delete(assignments))

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from service.store import ledger as ledgers
+from service.store import postgresql_ledger
 from service.store.assignment import Assignment
 from service.store.database import open_engine
 from service.store.errors import RowRefused, StoreBusy, StoreClosed, StoreError, StoreUnavailable
-from service.store.ledger import PostgresqlLedger
+from service.store.postgresql_ledger import PostgresqlLedger
 from service.store.reader import Reader
 from service.store.schema import assignments, customers
 from service.store.writer import GroupCommit
@@ -257,7 +257,7 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(engine: Engine, monkey
             self._connection.close()
             raise StoreUnavailable("The connection was lost after the COMMIT.")
 
-    monkeypatch.setattr(ledgers, "PostgresqlLedger", LosesItsFirstAnswer)
+    monkeypatch.setattr(postgresql_ledger, "PostgresqlLedger", LosesItsFirstAnswer)
     rows = [assignment(str(number)) for number in range(2)]
 
     async def run() -> None:
