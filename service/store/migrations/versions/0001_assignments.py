@@ -65,6 +65,7 @@ def _create_customers() -> None:
         sa.Column("confidence", sa.Float(53), nullable=False),
         sa.PrimaryKeyConstraint("customer_id", name="pk_customers"),
         sqlite_with_rowid=False,
+        # Room in each page for the next version of a row, which then touches no index.
         postgresql_with={"fillfactor": 80},
     )
     op.create_index("ix_customers_segment_id_customer_id", "customers", ["segment_id", "customer_id"])
