@@ -1,4 +1,4 @@
-"""`python -m benchmarks.growth [--rows 10000000] [--database postgresql]`: is the store as quick when it is full?
+"""`python -m benchmarks.growth [--rows 10000000] [--database postgresql] [--out FOLDER]`: is a full store as quick?
 
 Fills the history by the store's own writer, and at several sizes measures further writes and the pages read over HTTP.
 """
@@ -14,13 +14,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks import bodies, load
 from benchmarks.databases import KINDS, database
 from benchmarks.demo import train
+from benchmarks.growth_picture import draw
+from benchmarks.growth_size import Size
 from benchmarks.server import Server
 from service.store.assignment import Assignment
 from service.store.database import open_engine
@@ -39,23 +41,13 @@ SEGMENTS = 6
 HEADING = "{}: rows, filled/s, single answers/s (x first), p95 of audience and history page in ms\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """What was measured at one number of rows."""
-
-    rows: int
-    filled_per_second: float
-    singles_per_second: float
-    audience_ms: float
-    history_ms: float
-
-
 def main(arguments: Sequence[str]) -> int:
     """Fill, measure and print; 1 where pages are slow or further rows cost more."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--steps", type=int, default=4, help="sizes to measure at, the empty store aside")
     parser.add_argument("--database", choices=KINDS, default="sqlite")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write growth-DATABASE.json and growth.svg there")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         sizes: list[Size] = []
@@ -63,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
         for size in _grow(given, Path(folder)):
             sizes.append(size)
             _print(size, sizes[0])
+    if given.out is not None:
+        _write(given.out, given.database, sizes)
     slow = any(max(size.audience_ms, size.history_ms) > MOST_PAGE_MS for size in sizes)
     return int(slow or sizes[-1].singles_per_second < LEAST_RATIO * sizes[0].singles_per_second)
 
@@ -167,6 +161,17 @@ class Filling:
             )
             for index, assignment_id in enumerate(ids)
         ]
+
+
+def _write(folder: Path, database_kind: str, sizes: Sequence[Size]) -> None:
+    """What was measured now, and a picture of it and of what was written there before of other databases."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"growth-{database_kind}.json").write_text(json.dumps([asdict(one) for one in sizes], indent=1) + "\n")
+    files = {kind: folder / f"growth-{kind}.json" for kind in KINDS}
+    measured = {
+        kind: [Size(**one) for one in json.loads(file.read_text())] for kind, file in files.items() if file.exists()
+    }
+    draw(measured, MOST_PAGE_MS, folder / "growth.svg")
 
 
 def _print(size: Size, first: Size) -> None:
