@@ -77,9 +77,9 @@ class SharedBuckets:
         try:
             taken = await self._ask(caller, per_minute, count)
         except StoreUnavailable as error:
-            if self._trouble != str(error):  # once, and not for each request
-                logger.warning("each worker grants its share of the rate limit for now: %s", error)
-            self._trouble = str(error)
+            if self._trouble != error.report:  # once, and not for each request
+                logger.warning("each worker grants its share of the rate limit for now: %s", error.report)
+            self._trouble = error.report
             return [None] * count
         self._trouble = None
         told = [_allowance(one, MINUTE / per_minute) for one in taken]
@@ -95,7 +95,7 @@ class SharedBuckets:
             except TimeoutError as error:
                 raise StoreUnavailable(f"The database has not answered for {PATIENCE:g} s.", lost=True) from error
             except StoreUnavailable as error:  # whatever it is, the next one should not wait to see it again
-                raise StoreUnavailable(str(error), lost=True) from error
+                raise StoreUnavailable(str(error), lost=True, kind=error.kind, reason=error.reason) from error
 
     def _refusal(self, caller: str, per_minute: int) -> Allowance | None:
         """What is known without asking."""
