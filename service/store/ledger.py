@@ -6,12 +6,9 @@ going through SQLAlchemy for each costs more than the database's own work.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
-
-import sqlalchemy as sa
+from typing import Final, Protocol
 
 from service.store.assignment import Assignment
-from service.store.trouble import unavailable
 from service.store.utc_time import utc_text
 
 # An assignment as the database takes it: its times spelt out, the fields in the table's order.
@@ -39,26 +36,6 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Gives the connection back to the operating system."""
-
-
-def open_ledger(engine: sa.Engine) -> Ledger:
-    """A ledger over a new connection of its own. Raises StoreUnavailable."""
-    try:
-        pooled = engine.raw_connection()
-    # The pool passes the driver's own errors on as they are.
-    except (engine.dialect.loaded_dbapi.Error, sa.exc.SQLAlchemyError) as error:
-        raise unavailable(error) from error
-    connection: Any = pooled.driver_connection
-    # Out of the pool: the readers' connections are not fewer for it.
-    pooled.detach()
-    # Imported where they are used: SQLite does without 12 MB and 100 ms for PostgreSQL's driver and dialect.
-    if engine.dialect.name == "sqlite":
-        from service.store.sqlite_ledger import SqliteLedger
-
-        return SqliteLedger(connection, engine.dialect)
-    from service.store.postgresql_ledger import PostgresqlLedger
-
-    return PostgresqlLedger(connection, engine.dialect)
 
 
 def entries(rows: Iterable[Assignment]) -> list[Entry]:

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from service.store.assignment import Assignment
 from service.store.errors import RowRefused, StoreBusy, StoreClosed, StoreError, StoreUnavailable
-from service.store.ledger import Ledger, open_ledger
+from service.store.ledger import Ledger
+from service.store.ledgers import open_ledger
 from service.store.trouble import unstored
 
 GROUP_ROWS = 20_000

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from service.store import postgresql_ledger
 from service.store.assignment import Assignment
-from service.store.ledger import Ledger, open_ledger
+from service.store.ledger import Ledger
+from service.store.ledgers import open_ledger
 from service.store.reader import Reader
 from service.store.schema import assignments, customers
 from tests.service.store.records import NOON, PRODUCTS, assignment

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from service.store.database import open_engine
 from service.store.idempotency import FORGOTTEN_AT_ONCE, KEPT, IdempotencyKeys, KeyRecord, digest_of_customer
-from service.store.ledger import open_ledger
+from service.store.ledgers import open_ledger
 from service.store.personal_data import PersonalData
 from service.store.schema import idempotency_keys
 from tests.service.store.records import NOON, ULIDS, assignment

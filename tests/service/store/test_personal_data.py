@@ -15,7 +15,8 @@ from service.store.audit import newest
 from service.store.database import open_engine
 from service.store.erasing import scrub, vacuum
 from service.store.errors import RowRefused
-from service.store.ledger import Ledger, open_ledger
+from service.store.ledger import Ledger
+from service.store.ledgers import open_ledger
 from service.store.personal_data import GUARDED, Erased, PersonalData
 from service.store.postgresql_ledger import COPY_FROM
 from service.store.reader import Reader

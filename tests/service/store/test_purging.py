@@ -10,7 +10,8 @@ from service.store.assignment import Assignment
 from service.store.audit import newest
 from service.store.chores import claim
 from service.store.erasing import vacuum
-from service.store.ledger import Ledger, open_ledger
+from service.store.ledger import Ledger
+from service.store.ledgers import open_ledger
 from service.store.purging import CHUNK, Purged, purge, purgeable
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
