@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     answer_idle_seconds: Annotated[
         float, Field(gt=0, description="Longest time in which a client takes nothing of an answer; then it is dropped.")
     ] = 120.0
+    keep_alive_seconds: Annotated[
+        float, Field(gt=0, description="Longest time in which nothing is asked over a connection; then it is closed.")
+    ] = 75.0
     log_level: Annotated[LogLevel, Field(description="The least that is logged: DEBUG has a line per request.")] = (
         "INFO"
     )

@@ -25,7 +25,6 @@ from service.store.database import is_to_be_made, open_engine, opened
 from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
 from service.store.keys import KeyStore
 
-KEEP_ALIVE_SECONDS = 30.0  # for which a connection waits for another request
 BACKLOG = 2048  # connections that wait to be taken up
 
 
@@ -97,7 +96,10 @@ def _answer(settings: Settings, listening: socket.socket | None, board: Board | 
     gc.freeze()  # what was imported stays, and need not be looked at again by each collection while the model is read
     app = create_app(settings, board=board, seat=seat)
     patience = Patience(
-        settings.head_seconds, settings.body_idle_seconds, settings.answer_idle_seconds, another=KEEP_ALIVE_SECONDS
+        settings.head_seconds,
+        settings.body_idle_seconds,
+        settings.answer_idle_seconds,
+        another=settings.keep_alive_seconds,
     )
     refusals = Refusals([app.state.service.recorder.request, log_request])
     config = uvicorn.Config(
