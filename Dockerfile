@@ -15,12 +15,15 @@ RUN python -m venv --without-pip /venv
 COPY requirements.lock /
 # Wheels only: a package that had to be compiled would need a compiler here. Left out, because it would be a third of
 # the image: the packages' own tests and tools for them, sample data, a second way to show the
-# documentation, what only compilers and type checkers read, byte code of what is not imported.
+# documentation, what only compilers and type checkers read, the dialects of other databases, the grammars of programming
+# languages (the list of them stays), byte code of what is not imported.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /venv/bin/python install --only-binary :all: --no-compile --require-hashes \
         -r /requirements.lock \
     && find /venv -type d \( -name tests -o -path '*/sqlalchemy/testing' -o -path '*/alembic/testing' \
-        -o -path '*/sklearn/datasets/*' \) -prune -exec rm -r {} + \
+        -o -path '*/sklearn/datasets/*' -o -path '*/sqlalchemy/dialects/mysql' \
+        -o -path '*/sqlalchemy/dialects/mssql' -o -path '*/sqlalchemy/dialects/oracle' \) -prune -exec rm -r {} + \
+    && find /venv -path '*/pygments/lexers/[a-z]*.py' -delete \
     && find /venv -name 'redoc*.js' -delete \
     && find /venv -regex '.*\.\(pyi\|pyx\|pxd\|h\|hpp\|c\|a\|f90\)' -delete
 
