@@ -53,7 +53,7 @@ WORDS: Sequence[bytes] = (
 @pytest.fixture(scope="module")
 def running(shared_url: str, models_dir: Path) -> Iterator[Server]:
     """A service without patience, so that every connection comes to its end."""
-    short = {"head_seconds": 0.5, "body_idle_seconds": 0.5, "answer_idle_seconds": 5}
+    short = {"head_seconds": 0.5, "body_idle_seconds": 0.5, "answer_idle_seconds": 5, "keep_alive_seconds": 2}
     with server(database_url=shared_url, models_dir=models_dir, **short) as running:
         assert running.url
         yield running
