@@ -1,7 +1,7 @@
 """Identifiers that sort by the time they were made: https://github.com/ulid/spec."""
 
+import os
 import threading
-from random import Random, SystemRandom
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 26
@@ -24,8 +24,6 @@ class UlidFactory:
 
     def __init__(self) -> None:
         self._last = -1
-        # To ask the operating system each time would give up Python's lock; an id need not be hard to guess.
-        self._random = Random(SystemRandom().getrandbits(256))  # noqa: S311
         self._lock = threading.Lock()
         self._latest = (-1, "")  # all but the last ten bits of an id, and how they are written
 
@@ -50,7 +48,7 @@ class UlidFactory:
             # run that overflows the random bits carries into the time, which keeps the order.
             start = self._last + 1
             if at_ms > self._last >> RANDOM_BITS:
-                start = at_ms << RANDOM_BITS | self._random.getrandbits(RANDOM_BITS)
+                start = at_ms << RANDOM_BITS | int.from_bytes(os.urandom(RANDOM_BITS // 8))
             self._last = start + count - 1
         return start
 
