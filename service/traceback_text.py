@@ -9,8 +9,6 @@ from models.errors import ModelError
 from service.store.errors import StoreError
 
 OptionalExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-# Whose messages are sentences of our own, or the operating system's, and repeat nothing that a client sent.
-OUTSPOKEN = (ImportError, NotImplementedError)
 # Under which names database drivers keep the kind of an error apart from its words.
 CODES = ("sqlstate", "sqlite_errorname")
 MOST = 8  # of what led to one another
@@ -44,7 +42,7 @@ def _kind(error: BaseException) -> str:
     name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     if isinstance(error, (ModelError, StoreError)):
         return f"{name}: {error.report}"
-    if isinstance(error, OUTSPOKEN):
+    if isinstance(error, ImportError):  # it names modules, and repeats nothing that a client sent
         return f"{name}: {error}"
     if isinstance(error, OSError) and error.strerror:
         return f"{name}: {error.strerror}"
