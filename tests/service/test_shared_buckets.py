@@ -28,6 +28,18 @@ from tests.service.serving import NOW, serving, settings_for, until
 LIMIT = "ratelimit-limit"
 
 
+class Noting(Quotas):
+    """Notes how many requests it counted each time."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        super().__init__(engine)
+        self.counts: list[int] = []
+
+    def take(self, caller: str, per_minute: int, count: int = 1) -> list[Taken]:
+        self.counts.append(count)
+        return super().take(caller, per_minute, count)
+
+
 @pytest.fixture
 def engine(store_url: str) -> Iterator[sa.Engine]:
     engine = open_engine(store_url)
@@ -142,18 +154,13 @@ def test_of_several_who_wait_one_sees_that_the_database_hangs(
 ) -> None:
     monkeypatch.setattr(shared_buckets, "AT_ONCE", 1)
     monkeypatch.setattr(shared_buckets, "PATIENCE", 0.3)
-    asked: list[str] = []
-
-    class Noting(Quotas):
-        def take(self, caller: str, per_minute: int, count: int = 1) -> list[Taken]:
-            asked.append(caller)
-            return super().take(caller, per_minute, count)
+    noting = Noting(engine)
 
     async def ask() -> None:
-        buckets = SharedBuckets(Noting(engine))
+        buckets = SharedBuckets(noting)
         with held(engine):
             assert set(await asyncio.gather(*(buckets.take(str(number), 1) for number in range(20)))) == {None}
-            assert len(asked) == 1
+            assert len(noting.counts) == 1
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(ask())
@@ -161,15 +168,10 @@ def test_of_several_who_wait_one_sees_that_the_database_hangs(
 
 
 def test_whoever_comes_meanwhile_is_counted_together(engine: sa.Engine) -> None:
-    counts: list[int] = []
-
-    class Noting(Quotas):
-        def take(self, caller: str, per_minute: int, count: int = 1) -> list[Taken]:
-            counts.append(count)
-            return super().take(caller, per_minute, count)
+    noting = Noting(engine)
 
     async def ask() -> None:
-        buckets = SharedBuckets(Noting(engine))
+        buckets = SharedBuckets(noting)
         gone = [asyncio.create_task(buckets.take("a", 60)) for _ in range(5)]
         with held(engine):
             waiting = [asyncio.create_task(buckets.take("a", 60)) for _ in range(30)]
@@ -178,8 +180,8 @@ def test_whoever_comes_meanwhile_is_counted_together(engine: sa.Engine) -> None:
                 task.cancel()
         told = await asyncio.gather(gone[0], *waiting)
         assert [one is not None and one.passes for one in told] == [True] * 31
-        assert sum(counts) == 31
-        assert len(counts) <= 2
+        assert sum(noting.counts) == 31
+        assert len(noting.counts) <= 2
 
     asyncio.run(ask())
 
