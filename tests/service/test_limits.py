@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
+from service.store.database import open_engine
 from service.store.reader import Reader
 from tests.service.requests import by_features
 from tests.service.server import server
@@ -76,6 +77,17 @@ def test_what_is_not_answered_in_time_is_told_so(sqlite_url: str, models_dir: Pa
         assert late.headers["x-request-id"] == late.json()["request_id"]
         gate.open()
         assert client.get("/segments").status_code == 200
+
+
+def test_whoever_waits_too_long_for_an_answer_to_be_stored_is_not_told_that_the_body_did_not_come(
+    sqlite_url: str, models_dir: Path
+) -> None:
+    with serving(settings(sqlite_url, models_dir, request_seconds=0.2)) as client:
+        engine = open_engine(sqlite_url)
+        with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin():  # nobody else can write meanwhile
+            late = client.post("/segment", json=by_features())
+        engine.dispose()
+        assert (late.status_code, late.json()["type"]) == (503, "urn:segmentation:problem:timed-out")
 
 
 def test_a_body_that_does_not_come_in_time_is_told_so(sqlite_url: str, models_dir: Path) -> None:
