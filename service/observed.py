@@ -73,11 +73,16 @@ class Observed:
 
     def _tell(self, exchange: Exchange) -> None:
         exchange.route = self._templates.of(exchange.scope["path"])
-        for observer in self._observers:
-            try:
-                observer(exchange)
-            except Exception:  # whoever looks on does no harm to what is looked at
-                logger.exception("a request was answered and could not be told of")
+        tell(self._observers, exchange)
+
+
+def tell(observers: Sequence[Observer], exchange: Exchange) -> None:
+    """Tells each of them of a request that is over; whoever looks on does no harm to what is looked at."""
+    for observer in observers:
+        try:
+            observer(exchange)
+        except Exception:
+            logger.exception("a request was answered and could not be told of")
 
 
 async def _fail(exchange: Exchange, error: Exception, receive: Receive) -> None:

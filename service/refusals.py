@@ -1,6 +1,5 @@
 """What a connection answers by itself, because what came over it is no request, or not the whole of one."""
 
-import logging
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Protocol
@@ -12,11 +11,9 @@ from service.caller import NOBODY
 from service.correlation import REQUEST_ID, Correlation, Correlator
 from service.exchange import Exchange, exchange_of
 from service.metrics.recorder import OTHER
-from service.observed import Observer
+from service.observed import Observer, tell
 from service.problem import Problem, new_request_id, problem_of, raw_problem
 from service.templates import UNMATCHED
-
-logger = logging.getLogger("segmentation.refusals")
 
 
 class Cycle(Protocol):
@@ -60,11 +57,7 @@ class Refusals:
         correlation = Correlation(problem.request_id)
         exchange = Exchange({"method": OTHER, CALLER: NOBODY}, _nowhere, correlation, perf_counter())
         exchange.route, exchange.status, exchange.complete = UNMATCHED, problem.status, True
-        for observer in self._observers:
-            try:
-                observer(exchange)
-            except Exception:  # whoever looks on does no harm to what is looked at
-                logger.exception("a connection was refused and that could not be told")
+        tell(self._observers, exchange)
 
 
 def _overruled(scope: Scope, status: int) -> Send:
