@@ -62,6 +62,7 @@ class Observed:
             running.discard(exchange)
             exchange.ended = perf_counter()
             self._tell(exchange)
+            del scope[KEY]  # they hold one another, and would be kept in memory until garbage is collected
 
     def _task(self) -> "asyncio.Task[object] | None":
         """The one that works on this request."""

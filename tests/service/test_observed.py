@@ -1,7 +1,9 @@
 """Every request has an id, which its answer carries, and is told of once, however it ends."""
 
 import asyncio
+import gc
 import re
+import weakref
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,28 @@ def test_an_observer_that_fails_harms_nobody() -> None:
     told, messages = observed(good, failing)
     assert len(told) == 1
     assert messages[-1]["body"] == b"de"
+
+
+def test_what_is_known_of_a_request_goes_with_it_and_waits_for_no_collector() -> None:
+    ends: list[weakref.finalize[Any, Any]] = []
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        token = Token()
+        ends.append(weakref.finalize(token, int))
+        scope["token"] = token
+        await good(scope, receive, send)
+
+    gc.collect()
+    gc.disable()
+    try:
+        observed(noting)
+        assert [one.alive for one in ends] == [False]
+    finally:
+        gc.enable()
+
+
+class Token:
+    """Is gone when what holds it is."""
 
 
 def observed(app: Any, *others: Any) -> tuple[list[Exchange], list[MutableMapping[str, Any]]]:
