@@ -10,9 +10,8 @@ Where a place is too near to a border for float64 to tell its side, or where fea
 import math
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
-from models.axis import Line, Start
+from models.axis_line import Line, Start
 from models.scorer import Scorer
 
 SLACK = 1e-9  # of a step, by which a root is taken to lie earlier: rounding must not hide the step at which it lies
@@ -25,35 +24,29 @@ class InDoubt(Exception):
     """The step cannot be told in closed form."""
 
 
-class Region(NamedTuple):
+class Region:
     """For each place in the order of the centres along the axis: whether its segment is wanted, and from where to
     where those around it are alike in that."""
 
-    wanted: Sequence[bool]
-    low: Sequence[float]
-    high: Sequence[float]
+    __slots__ = ("high", "low", "wanted")
+
+    def __init__(self, wanted: list[bool], low: list[float], high: list[float]) -> None:
+        self.wanted = wanted
+        self.low = low
+        self.high = high
 
 
-class Orders(NamedTuple):
+class Orders:
     """What a customer's further orders start from: orders made, net value, days since the first, and what an order is
     worth."""
 
-    frequency: float
-    monetary: float
-    tenure: float
-    value: float
+    __slots__ = ("frequency", "monetary", "tenure", "value")
 
-
-class Rise(NamedTuple):
-    """A single feature that grows by one a step from `start`: the place is place + far · (slope + far · bend), with
-    `far` the way of the scaled feature from `scaled`."""
-
-    start: float
-    scaled: float
-    place: float
-    slope: float
-    bend: float
-    bounds: tuple[float, float, float, float]
+    def __init__(self, frequency: float, monetary: float, tenure: float, value: float) -> None:
+        self.frequency = frequency
+        self.monetary = monetary
+        self.tenure = tenure
+        self.value = value
 
 
 Step = tuple[int, int]  # the number of steps, and the index of the segment they lead to
@@ -65,8 +58,10 @@ class AxisOutlook:
 
     def __init__(self, line: Line, features: Sequence[str], doubt: float) -> None:
         self._line, self._doubt = line, doubt
-        self._recency, self._frequency, self._monetary = map(features.index, ("recency", "frequency", "monetary"))
-        self._gap = features.index("mean_gap") if "mean_gap" in features else None
+        self._recency = features.index("recency")
+        self._frequency = features.index("frequency")
+        self._monetary = features.index("monetary")
+        self._gap: int | None = features.index("mean_gap") if "mean_gap" in features else None
         low, _, mean, scale = line.bounds[self._recency]
         self._just_bought = (math.log1p(max(low, 0.0)) - mean) / scale
         self._both = _pieces(line, self._recency, self._gap) if self._gap is not None else []
@@ -101,8 +96,7 @@ class AxisOutlook:
         start, index = self._line.start(values), self._recency
         slope, bend = self._slope(start, index), self._line.products[index][index]
         if not one_order or self._gap is None:
-            rise = Rise(values[index], start.scaled[index], start.place, slope, bend, self._line.bounds[index])
-            return self._first(rise, elsewhere, last, done)
+            return self._first(values[index], index, start, start.place, slope, bend, elsewhere, last, done)
         if values[self._gap] != values[index]:  # of a customer with one order both are the days since
             raise InDoubt
         return self._first_of_both(values[index], start, self._gap, elsewhere, last, done)
@@ -121,7 +115,7 @@ class AxisOutlook:
         slope_m = self._slope(start, m) + 2 * far * recent[m]
         slope_g = 0.0 if g is None else self._slope(start, g) + 2 * far * recent[g]
         gaps = max(orders.frequency, 1.0) - 1
-        by_orders = None
+        by_orders: Step | None = None
         first_place, first_slope = place, slope_m
         for t in range(1, most_orders + 1):
             far_f = self._way(start, f, orders.frequency + t)
@@ -137,8 +131,8 @@ class AxisOutlook:
             if index is not None:
                 by_orders = (t, index)
                 break
-        rise = Rise(orders.monetary, start.scaled[m], first_place, first_slope, much[m], self._line.bounds[m])
-        return by_orders, self._first(rise, better, dearest, 0.0)
+        by_spend = self._first(orders.monetary, m, start, first_place, first_slope, much[m], better, dearest, 0.0)
+        return by_orders, by_spend
 
     def _slope(self, start: Start, feature: int) -> float:
         return self._line.linear[feature] + 2 * start.leaning[feature]
@@ -157,9 +151,24 @@ class AxisOutlook:
             raise InDoubt
         return self._line.order[index] if region.wanted[index] else None
 
-    def _first(self, rise: Rise, region: Region, last: int, done: float) -> Step | None:
-        """The first step at which a wanted segment is entered."""
-        a, scaled, place, slope, bend, (lowest, highest, mean, scale) = rise
+    def _first(
+        self,
+        a: float,
+        feature: int,
+        start: Start,
+        place: float,
+        slope: float,
+        bend: float,
+        region: Region,
+        last: int,
+        done: float,
+    ) -> Step | None:
+        """The first step at which a wanted segment is entered, with a single feature that grows by one a step from `a`.
+
+        The place is place + far · (slope + far · bend), with `far` the way of the scaled feature from its start.
+        """
+        lowest, highest, mean, scale = self._line.bounds[feature]
+        scaled = start.scaled[feature]
         t = 1
         while t <= last:
             value = a + (t - done)

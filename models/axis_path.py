@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.axis import Axis, Line
+from models.axis import Axis
+from models.axis_line import Line
 from models.axis_search import AxisSearch, Courses, Cut
 from models.course import Flags, Indices, Motion, Pathfinder, Values
 from models.scorer import Scorer

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.axis import Axis
 from models.course import Flags, Indices, Motion, Values, value_after
-from models.scorer import ScorerArrays
+from models.scorer_arrays import ScorerArrays
 
 SLACK = 1e-9  # of a step, by which a root is taken to lie earlier: rounding must not hide the step at which it lies
 AskScorer = Callable[[Values], int]  # the index of the segment of one customer's values, shape (d,)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.axis import Axis
-from models.scorer import TRANSFORMS, Scorer, ScorerArrays
+from models.scorer import Scorer
+from models.scorer_arrays import TRANSFORMS, ScorerArrays
 
 Values = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -14,7 +14,8 @@ from models.category import Column, columns
 from models.errors import ArtifactRefused, UnknownSegment
 from models.manifest import Manifest
 from models.playbook import DEFAULT, Playbook, Playbooks, playbook_for
-from models.scorer import Scorer, ScorerArrays
+from models.scorer import Scorer
+from models.scorer_arrays import ScorerArrays
 from models.segment import Segment
 
 

@@ -104,27 +104,56 @@ class NextSegments(NamedTuple):
         return zip(*(column.tolist() for column in self), strict=True)
 
 
-class _Purchases(NamedTuple):
-    """What further orders start from. Numbers for one customer, arrays of shape (n,) for n; NaN is not known.
+class _Purchases:
+    """What further orders start from; NaN is not known.
 
     `orders` is the frequency, at least 1. `counted` is 1 where `returned` and `bought` are the values behind the
     return rate, and 0 where they cannot be told and stand for a rate that stays.
     """
 
-    frequency: Any
-    monetary: Any
-    tenure: Any
-    average_order_value: Any
-    order_value: Any
-    orders: Any
-    returned: Any
-    bought: Any
-    counted: Any
+    __slots__ = (
+        "average_order_value",
+        "bought",
+        "counted",
+        "frequency",
+        "monetary",
+        "order_value",
+        "orders",
+        "returned",
+        "tenure",
+    )
+
+    def __init__(self, frequency: float, monetary: float, tenure: float, average: float, rate: float) -> None:
+        counted = 0 < rate < 1 and monetary > 0
+        bought = monetary / (1 - rate) if counted else 1.0
+        self.frequency = frequency
+        self.monetary = monetary
+        self.tenure = tenure
+        self.average_order_value = average
+        self.order_value = monetary / frequency if average != average and frequency > 0 else average
+        self.orders = 1.0 if frequency < 1 else frequency
+        self.returned = rate * bought
+        self.bought = bought
+        self.counted = 1.0 if counted else 0.0
+
+
+class _PurchasesOfMany(NamedTuple):
+    """The same of n customers, shape (n,) each."""
+
+    frequency: Values
+    monetary: Values
+    tenure: Values
+    average_order_value: Values
+    order_value: Values
+    orders: Values
+    returned: Values
+    bought: Values
+    counted: Values
 
 
 # What further orders at `as_of` make of the features. All others stay, for it is the same products that are bought.
-Purchase = Mapping[str, Callable[[_Purchases], Motion]]
-Moves = Sequence[tuple[int, Callable[[_Purchases], Motion]]]  # the same for a scorer's features, by their index
+Purchase = Mapping[str, Callable[[Any], Motion]]  # of one customer's purchases, or of many's
+Moves = Sequence[tuple[int, Callable[[Any], Motion]]]  # the same for a scorer's features, by their index
 BY_ORDERS: Purchase = {  # t orders of the customer's order value
     "recency": lambda of: (0.0, 0.0, 1.0, 0.0),
     "frequency": lambda of: (of.frequency, 1.0, 1.0, 0.0),
@@ -272,7 +301,7 @@ class Outlook:
         return self._pathfinder.first(values, changes, better, last)
 
     def _first_of_many(
-        self, purchase: Purchase, values: Values, purchases: _Purchases, better: NDArray[np.bool_], last: Values
+        self, purchase: Purchase, values: Values, purchases: _PurchasesOfMany, better: NDArray[np.bool_], last: Values
     ) -> tuple[Indices, Indices]:
         motions = [
             purchase[name](purchases) if name in purchase else (column, 0.0, 1.0, 0.0)
@@ -283,24 +312,15 @@ class Outlook:
 
     def _purchases(self, values: Sequence[float], known: Known) -> _Purchases:
         frequency = self._frequency(values, known)
-        monetary, average = self._value("monetary", values, known), self._value("average_order_value", values, known)
-        order_value = monetary / frequency if average != average and frequency > 0 else average
-        rate = self._value("return_rate", values, known)
-        counted = 0 < rate < 1 and monetary > 0
-        bought = monetary / (1 - rate) if counted else 1.0
         return _Purchases(
-            frequency=frequency,
-            monetary=monetary,
-            tenure=self._tenure(frequency, values, known),
-            average_order_value=average,
-            order_value=order_value,
-            orders=1.0 if frequency < 1 else frequency,
-            returned=rate * bought,
-            bought=bought,
-            counted=float(counted),
+            frequency,
+            self._value("monetary", values, known),
+            self._tenure(frequency, values, known),
+            self._value("average_order_value", values, known),
+            self._value("return_rate", values, known),
         )
 
-    def _purchases_of_many(self, values: Values, known: KnownColumns) -> _Purchases:
+    def _purchases_of_many(self, values: Values, known: KnownColumns) -> _PurchasesOfMany:
         frequency = self._frequency_of_many(values, known)
         monetary, average, rate, tenure, recency, gap = (
             self._column(name, values, known)
@@ -309,7 +329,7 @@ class Outlook:
         mean = np.divide(monetary, frequency, out=np.full(len(values), np.nan), where=frequency > 0)
         counted = (rate > 0) & (rate < 1) & (monetary > 0)
         bought = np.divide(monetary, 1 - rate, out=np.ones(len(values)), where=counted)
-        return _Purchases(
+        return _PurchasesOfMany(
             frequency=frequency,
             monetary=monetary,
             tenure=np.where(np.isnan(tenure), _span(frequency, recency, gap), tenure),

@@ -5,88 +5,16 @@ It must equal `pipeline.predict`; `models.proof` checks that before a version is
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
 
-from models.axis import Axis, Line, Start, parts_along
-
-Values = NDArray[np.float64]
-
-TRANSFORMS: Mapping[str, tuple[Callable[[float], float], Callable[[Values], Values]]] = {
-    "log1p": (math.log1p, np.log1p),
-    "identity": (float, lambda values: values),
-}
-
-
-class Membership(BaseModel):
-    """How sure a place is: `kept` of the customers at `distance` from the border to the next segment stay where they
-    are in a refit on a bootstrap resample, between the given distances in proportion. Of those who leave, the share
-    `to_runner_up` goes to the next segment.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    distance: tuple[float, ...]
-    kept: tuple[float, ...]
-    to_runner_up: float
-
-    @model_validator(mode="after")
-    def _is_a_curve(self) -> "Membership":
-        if len(self.distance) != len(self.kept) or not self.kept:
-            raise ValueError("a membership curve needs as many shares as distances")
-        if any(one >= other for one, other in zip(self.distance, self.distance[1:], strict=False)):
-            raise ValueError("the distances of a membership curve must grow")
-        if not all(0.0 <= share <= 1.0 for share in (*self.kept, self.to_runner_up)):
-            raise ValueError("a share of a membership curve is not between 0 and 1")
-        return self
-
-
-class ScorerArrays(BaseModel):
-    """What a scorer is made of, as stored in the artifact: d features, k segments.
-
-    `lower`, `upper`, `mean`, `scale` have d entries. A value is clipped to [lower, upper], transformed, less the mean,
-    over the scale. `centres` is k × d in that scaled space or, with an `axis`, k × 1 along it; `segment_ids` has the
-    id of each centre's segment.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    features: tuple[str, ...]
-    transform: str
-    lower: tuple[float, ...]
-    upper: tuple[float, ...]
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    axis: Axis | None = None
-    centres: tuple[tuple[float, ...], ...]
-    segment_ids: tuple[int, ...]
-    membership: Membership
-
-    @model_validator(mode="after")
-    def _shapes_agree(self) -> "ScorerArrays":
-        d, k = len(self.features), len(self.centres)
-        wide: tuple[tuple[float, ...], ...] = (self.lower, self.upper, self.mean, self.scale)
-        if self.axis is not None:
-            wide = (*wide, self.axis.linear, *self.axis.products, *self.axis.middles)
-            if len(self.axis.products) != d or len(self.axis.middles) != k:
-                raise ValueError(f"the axis does not fit {d} features and {k} centres")
-        across = d if self.axis is None else 1
-        if d == 0 or k < 2 or any(len(row) != d for row in wide) or any(len(row) != across for row in self.centres):
-            raise ValueError(f"the arrays do not fit {d} features and {k} centres")
-        if len(set(self.segment_ids)) != k:
-            raise ValueError(f"{k} centres need {k} different segment ids")
-        if len(set(self.centres)) != k:
-            raise ValueError("two centres are the same")
-        if self.transform not in TRANSFORMS:
-            raise ValueError(f"the transform {self.transform!r} is not one of {', '.join(TRANSFORMS)}")
-        if min(self.scale) <= 0 or any(low > high for low, high in zip(self.lower, self.upper, strict=True)):
-            raise ValueError("a scale is not positive, or a lower bound is above its upper bound")
-        return self
+from models.axis import Values, parts_along
+from models.axis_line import Line, Start
+from models.scorer_arrays import TRANSFORMS, ScorerArrays
 
 
 class Placement(NamedTuple):
@@ -99,7 +27,7 @@ class Placement(NamedTuple):
     nearest: int
     second: int
     confidence: float
-    contributions: tuple[float, ...]
+    contributions: list[float]
 
     @property
     def margin(self) -> float:
@@ -120,37 +48,20 @@ class Placements:
     contributions: Values
 
 
-@dataclass(frozen=True)
 class Scorer:
     """Scores feature values, in the order of `arrays.features`."""
 
-    arrays: ScorerArrays
-    _one: Callable[[float], float] = field(init=False, repr=False)
-    _many: Callable[[Values], Values] = field(init=False, repr=False)
-    _bounds: tuple[tuple[float, float, float, float], ...] = field(init=False, repr=False)
-    _mean: Values = field(init=False, repr=False)
-    _scale: Values = field(init=False, repr=False)
-    _centres: Values = field(init=False, repr=False)
-    _apart: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
-    line: Line | None = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        arrays = self.arrays
-        one, many = TRANSFORMS[arrays.transform]
-        centres = np.array(arrays.centres)
-        apart = np.sqrt(np.square(centres[:, None, :] - centres[None, :, :]).sum(axis=2))
-        bounds = tuple(zip(arrays.lower, arrays.upper, arrays.mean, arrays.scale, strict=True))
-        for name, value in (
-            ("_one", one),
-            ("_many", many),
-            ("_bounds", bounds),
-            ("_mean", np.array(arrays.mean)),
-            ("_scale", np.array(arrays.scale)),
-            ("_centres", centres),
-            ("_apart", tuple(tuple(row) for row in apart.tolist())),
-            ("line", Line(arrays.axis, arrays.centres, bounds, one) if arrays.axis is not None else None),
-        ):
-            object.__setattr__(self, name, value)
+    def __init__(self, arrays: ScorerArrays) -> None:
+        self.arrays = arrays
+        self._one, self._many = TRANSFORMS[arrays.transform]
+        self._bounds = list(zip(arrays.lower, arrays.upper, arrays.mean, arrays.scale, strict=True))
+        self._mean, self._scale = np.array(arrays.mean), np.array(arrays.scale)
+        self._centres = np.array(arrays.centres)
+        apart = np.sqrt(np.square(self._centres[:, None, :] - self._centres[None, :, :]).sum(axis=2))
+        self._apart: list[list[float]] = apart.tolist()
+        self._distance, self._kept = list(arrays.membership.distance), list(arrays.membership.kept)
+        axis = arrays.axis
+        self.line = None if axis is None else Line(axis, arrays.centres, self._bounds, self._one)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -182,15 +93,15 @@ class Scorer:
     def _place_along(self, start: Start, line: Line) -> Placement:
         best, second = line.nearest_two(start.place)
         step, border = line.steps[best][second], line.borders[best][second]
-        contributions = tuple(
-            [step * (part - middle) for part, middle in zip(start.parts, line.halfway[best][second], strict=True)]
-        )
+        contributions = [
+            step * (part - middle) for part, middle in zip(start.parts, line.halfway[best][second], strict=True)
+        ]
         return Placement(best, second, self._confidence(abs(start.place - border)), contributions)
 
     def scaled(self, values: Values) -> Values:
         """The (n, d) values clipped, transformed and scaled."""
         clipped = np.clip(values, self.arrays.lower, self.arrays.upper)
-        return (self._many(clipped) - self._mean) / self._scale
+        return np.asarray((self._many(clipped) - self._mean) / self._scale)
 
     def points(self, values: Values) -> Values:
         """The (n, d) values in the space the centres live in: (n, d) or, along an axis, (n, 1)."""
@@ -224,20 +135,19 @@ class Scorer:
         return Placements(nearest, second, border, self._confidences(border), contributions)
 
     def _confidences(self, border: Values) -> Values:
-        curve = self.arrays.membership
-        return np.asarray(np.interp(border, curve.distance, curve.kept))
+        return np.asarray(np.interp(border, self._distance, self._kept))
 
     def _confidence(self, border: float) -> float:
-        curve = self.arrays.membership
-        after = bisect_right(curve.distance, border)
+        distance, kept = self._distance, self._kept
+        after = bisect_right(distance, border)
         if after == 0:
-            return curve.kept[0]
-        if after == len(curve.distance):
-            return curve.kept[-1]
-        left, right = curve.distance[after - 1], curve.distance[after]
-        low, high = curve.kept[after - 1], curve.kept[after]
+            return kept[0]
+        if after == len(distance):
+            return kept[-1]
+        left, right = distance[after - 1], distance[after]
+        low, high = kept[after - 1], kept[after]
         return low + (high - low) * (border - left) / (right - left)
 
-    def _contributions(self, parts: Sequence[float], best: int, second: int) -> tuple[float, ...]:
+    def _contributions(self, parts: Sequence[float], best: int, second: int) -> list[float]:
         near, far = self.arrays.centres[best], self.arrays.centres[second]
-        return tuple((at - b) * (at - b) - (at - a) * (at - a) for at, a, b in zip(parts, near, far, strict=True))
+        return [(at - b) * (at - b) - (at - a) * (at - a) for at, a, b in zip(parts, near, far, strict=True)]

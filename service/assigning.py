@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from models.axis import Values
 from models.category import expand
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute_one
 from models.line import Line
 from models.outlook import Decay, NextSegment, columns_of
-from models.scorer import Placement, Values
+from models.scorer import Placement
 from models.summary import fold
 from service.assigned import Assigned, Case
 from service.errors import Fault, InvalidRequest

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from models.customer_map import CustomerMap
-from models.scorer import Scorer, ScorerArrays
+from models.scorer import Scorer
+from models.scorer_arrays import ScorerArrays
 from training.segmentation import Segmentation, sampled
 
 POINTS = 1_500

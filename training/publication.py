@@ -36,7 +36,8 @@ from models.movement import Movements
 from models.playbook import Playbooks, dump_playbooks
 from models.proof import prove
 from models.rule import Rules
-from models.scorer import Scorer, ScorerArrays
+from models.scorer import Scorer
+from models.scorer_arrays import ScorerArrays
 from models.segment import Segment
 from models.spread import Spread
 from training.map import map_of

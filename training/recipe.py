@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
 
 from models.axis import Axis, parts_along
-from models.scorer import Membership, ScorerArrays
+from models.scorer_arrays import Membership, ScorerArrays
 
 Values = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import adjusted_rand_score
 
 from models.evidence import CalibrationBin, Estimate, StabilityRecord
-from models.scorer import Membership
+from models.scorer_arrays import Membership
 
 Values = NDArray[np.float64]
 Labels = NDArray[np.intp]

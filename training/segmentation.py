@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from models.evidence import Backtest, CalibrationBin, Selection, StabilityRecord
-from models.scorer import Membership, Scorer, ScorerArrays
+from models.scorer import Scorer
+from models.scorer_arrays import Membership, ScorerArrays
 from training.algorithms import compare
 from training.backtest import Trial
 from training.options import Option

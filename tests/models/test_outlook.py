@@ -13,7 +13,8 @@ from models.axis import Axis
 from models.features import FEATURES, NAMES, compute
 from models.line import Line
 from models.outlook import FAR, MOST_ORDERS, ByOrders, BySpend, Decay, NextSegment, Outlook, columns_of
-from models.scorer import Membership, Scorer, ScorerArrays
+from models.scorer import Scorer
+from models.scorer_arrays import Membership, ScorerArrays
 from models.summary import Summaries, fold
 from tests.shop import DAY, LINES, bought, day
 

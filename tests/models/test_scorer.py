@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.scorer import Membership, Scorer, ScorerArrays
+from models.scorer import Scorer
+from models.scorer_arrays import Membership, ScorerArrays
 from training.recipe import Recipe, arrays_of, fit_recipe
 
 RANDOM = np.random.default_rng(7)

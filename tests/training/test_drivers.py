@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from models.driver import PurchaseDrivers, Ranking
-from models.scorer import Membership, Scorer, ScorerArrays
+from models.scorer import Scorer
+from models.scorer_arrays import Membership, ScorerArrays
 from training import drivers
 from training.cleaning import clean
 from training.customers import describe

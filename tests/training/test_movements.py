@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from models.manifest import Manifest
 from models.model import Reference, SegmentationModel
 from models.movement import Movements
-from models.scorer import Membership, Scorer, ScorerArrays
+from models.scorer import Scorer
+from models.scorer_arrays import Membership, ScorerArrays
 from training.cleaning import clean
 from training.customers import Customers, end_of_last_day
 from training.errors import UnreadableSource

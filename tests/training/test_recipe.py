@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.scorer import Membership, Scorer
+from models.scorer import Scorer
+from models.scorer_arrays import Membership
 from training.recipe import Recipe, arrays_of, fit_recipe, points_of, recipe_of
 
 RFM = ("recency", "frequency", "monetary")
