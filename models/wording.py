@@ -1,5 +1,6 @@
 """Figures as a person would say them."""
 
+import math
 from collections.abc import Callable
 
 from models.features import FEATURE
@@ -18,11 +19,11 @@ _COUNTED = {
 def number(value: float) -> str:
     """A figure at the precision a person needs: 1,234; 12.5; 2.55; 0.123."""
     size = abs(value)
-    if value == int(value) or size >= 100:
-        return f"{value:,.0f}"
+    if value == math.floor(value) or size >= 100:
+        return format(value, ",.0f")
     if size >= 10:
-        return f"{value:,.1f}".removesuffix(".0")
-    return f"{value:.3g}"
+        return format(value, ",.1f").removesuffix(".0")
+    return format(value, ".3g")
 
 
 def measurer(feature: str) -> Callable[[float], str]:
@@ -48,7 +49,7 @@ def measure(feature: str, value: float) -> str:
 
 def per_cent(share: float) -> str:
     """A share, 0 to 1, as per cent."""
-    return f"{100 * share:.3g} %"
+    return f"{format(100 * share, '.3g')} %"
 
 
 def saying(feature: str) -> str:

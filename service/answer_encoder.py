@@ -15,6 +15,7 @@ from service.assigned import Assigned
 NOWHERE = (0, 0, 0.0)  # no orders, no segment
 NO_DECAY = '"decays_on":null,"becomes":null,'
 CONTRIBUTION_DECIMALS = 4
+ROUNDED = f".{CONTRIBUTION_DECIMALS}f"
 SHARE_DECIMALS = 4
 
 
@@ -38,9 +39,8 @@ class AnswerEncoder:
         self.names = [_json({"id": one.id, "name": one.name}) for one in model.segments]
         self.to_runner_up = model.scorer.arrays.membership.to_runner_up
         self.placed = [[self._place(_json(model.version), one, other) for other in self.names] for one in self.names]
-        self.contributions = ",".join(f"{_json(name).replace('%', '%%')}:%s" for name in model.features)
+        self.contributions = ",".join([f"{_json(name).replace('%', '%%')}:%s" for name in model.features])
         self.phrases = [[_phrase(typical) for typical in of_segment] for of_segment in explainer.typical]
-        self._rounded_contributions = self.contributions.replace("%s", "%.4f")
         self._latest = (datetime.min, "")  # noqa: DTZ901  (no moment that is ever asked for)
 
     def encode(self, assigned: Assigned) -> str:
@@ -52,16 +52,18 @@ class AnswerEncoder:
         beyond = any([not low <= get(name, low) <= high for name, low, high in self._bounds])  # noqa: C419  (faster)
         outside = self.outside(features) if beyond else "[]"
         confidence = repr(row.confidence)
-        rest = round((1.0 - row.confidence) * self.to_runner_up, SHARE_DECIMALS)
+        rest = repr(round((1.0 - row.confidence) * self.to_runner_up, SHARE_DECIMALS))
         before, between, after = self.placed[nearest][second]
+        shares = [format(one, ROUNDED) for one in contributions]
         return (
             f'{{"assignment_id":"{row.id}","customer_id":{text_of(row.customer_id)},'
-            f'"as_of":"{self._moment(case.as_of)}",{before}{confidence}{between}{confidence}{after}{rest!r}}}],'
-            f'"reasons":[{self._reasons(case.values, nearest, contributions, strongest)}],'
-            f'"contributions":{{{self._rounded_contributions % tuple(contributions)}}},'
-            f'"margin":{_margin(contributions):.4f},'
-            f"{self.decay(*decay) if decay else NO_DECAY}"
-            f'"next_segment":{self._following(following) if following else "null"},"outside_training":{outside},'
+            f'"as_of":"{self._moment(case.as_of)}",{before}{confidence}{between}{confidence}{after}{rest}}}],'
+            f'"reasons":[{self._reasons(case.values, nearest, shares, strongest)}],'
+            f'"contributions":{{{self.contributions % tuple(shares)}}},'
+            f'"margin":{format(_margin(contributions), ROUNDED)},'
+            f"{NO_DECAY if decay is None else self.decay(decay.on, decay.becomes)}"
+            f'"next_segment":{"null" if following is None else self._following(following)},'
+            f'"outside_training":{outside},'
             f'"recommendation":{self._advice.of_customer(nearest, row.customer_id, features, row.products)},'
             f'"features":{row.features},"ignored":{_json(case.ignored) if case.ignored else "{}"}}}'
         )
@@ -85,14 +87,16 @@ class AnswerEncoder:
 
     def following(self, orders: int, by_orders: int, order_value: float, spend: int, by_spend: int) -> str:
         """What moves the customer up; 0 orders, or nothing to spend, where that way does not."""
-        names = self.names
-        way = f'{{"orders":{orders},"order_value":{order_value!r},"segment":{names[by_orders]}}}' if orders else "null"
+        names, worth = self.names, repr(order_value)
+        way = f'{{"orders":{orders},"order_value":{worth},"segment":{names[by_orders]}}}' if orders else "null"
         other = f'{{"spend":{spend},"segment":{names[by_spend]}}}' if spend else "null"
         return f'{{"by_orders":{way},"by_spend":{other}}}'
 
     def _following(self, following: NextSegment) -> str:
-        orders, spend = following
-        return self.following(*(orders or NOWHERE), *(spend or NOWHERE[:2]))
+        by_orders, by_spend = following
+        orders, to_orders, value = NOWHERE if by_orders is None else by_orders
+        spend, to_spend = NOWHERE[:2] if by_spend is None else by_spend
+        return self.following(orders, to_orders, value, spend, to_spend)
 
     def _moment(self, moment: datetime) -> str:
         """A batch has one moment for all its customers; it is written once."""
@@ -102,17 +106,15 @@ class AnswerEncoder:
             self._latest = (moment, text)
         return text
 
-    def _reasons(
-        self, values: Sequence[float], nearest: int, contributions: Sequence[float], strongest: Sequence[int]
-    ) -> str:
+    def _reasons(self, values: Sequence[float], nearest: int, shares: Sequence[str], strongest: Sequence[int]) -> str:
         typical, phrases = self._explainer.typical[nearest], self.phrases[nearest]
         said = []
         for index in strongest:
             before_value, before_contribution, before_words, after_words = phrases[index]
             value, known = values[index], typical[index]
-            words = known.measure(value)
+            figure, words = repr(value), known.measure(value)
             said.append(
-                f"{before_value}{value!r}{before_contribution}{contributions[index]:.4f}"
+                f"{before_value}{figure}{before_contribution}{shares[index]}"
                 f"{before_words}{inside(words) if known.in_words else words}{after_words}"
             )
         return ",".join(said)

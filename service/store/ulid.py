@@ -8,6 +8,8 @@ LENGTH = 26
 LATEST_MS = 2**48 - 1
 
 RANDOM_BITS = 80
+RANDOM_BYTES = RANDOM_BITS // 8
+AT_ONCE = 64  # random numbers that are asked for
 PAIR_BITS = 10
 # Two characters at a time: 13 look-ups for an id, and for a run of ids only the last one changes.
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
@@ -16,7 +18,8 @@ HEAD_SHIFTS = range((LENGTH // 2 - 1) * PAIR_BITS, 0, -PAIR_BITS)
 
 
 class UlidFactory:
-    """Makes ULIDs, each greater than all before it from the same factory; safe between threads.
+    """Makes ULIDs, each greater than all before it from the same factory; safe between threads, and to be made anew in
+    a process that was forked.
 
     Within one millisecond, and when the clock steps back, the next id is the last one plus one.
     Between processes ids differ by their 80 random bits.
@@ -25,6 +28,7 @@ class UlidFactory:
     def __init__(self) -> None:
         self._last = -1
         self._lock = threading.Lock()
+        self._pool = b""  # random bytes; to ask the operating system gives up Python's lock, so it is asked for many
         self._latest = (-1, "")  # all but the last ten bits of an id, and how they are written
 
     def one(self, at_ms: int) -> str:
@@ -48,9 +52,14 @@ class UlidFactory:
             # run that overflows the random bits carries into the time, which keeps the order.
             start = self._last + 1
             if at_ms > self._last >> RANDOM_BITS:
-                start = at_ms << RANDOM_BITS | int.from_bytes(os.urandom(RANDOM_BITS // 8))
+                start = at_ms << RANDOM_BITS | self._random()
             self._last = start + count - 1
         return start
+
+    def _random(self) -> int:
+        pool = self._pool or os.urandom(AT_ONCE * RANDOM_BYTES)
+        self._pool = pool[RANDOM_BYTES:]
+        return int.from_bytes(pool[:RANDOM_BYTES])
 
 
 class GivenIds(UlidFactory):

@@ -74,7 +74,7 @@ class GroupCommit:
         self._waiting: set[Submission] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._thread: threading.Thread | None = None
+        self._worker: threading.Thread | None = None
         self._ledger: Ledger | None = None
         # Written by the writer thread, read by the loop; each assignment is a single step.
         self._outage: Outage | None = None
@@ -91,8 +91,8 @@ class GroupCommit:
             raise RuntimeError("This group commit was started before; make a new one.")
         self._loop = asyncio.get_running_loop()
         # A daemon: a database that never answers must not keep the process from ending.
-        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-        self._thread.start()
+        self._worker = threading.Thread(target=self._run, name="group-commit", daemon=True)
+        self._worker.start()
 
     async def commit(self, rows: Sequence[Assignment], source: str = SINGLE) -> None:
         """Returns when all rows are on disk; raises when none of them is."""
@@ -128,12 +128,12 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Takes no more rows, writes those that wait, and ends the writer; answers everyone."""
-        if self._loop is None or self._thread is None or self._closing:
+        if self._loop is None or self._worker is None or self._closing:
             return
         self._closing = True
         self._queue.put(None)
         # Twice: the transaction under way, and the one with everything behind it.
-        await self._loop.run_in_executor(None, self._thread.join, 2 * self._patience)
+        await self._loop.run_in_executor(None, self._worker.join, 2 * self._patience)
         if self._watch is not None:
             self._watch.cancel()
         self._give_up("The store was closed while the database did not answer")
