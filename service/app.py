@@ -48,6 +48,7 @@ from service.store.keys import KeyStore
 from service.store.personal_data import PersonalData
 from service.store.quotas import Quotas
 from service.store.reader import Reader
+from service.store.scribe_process import ScribeProcess
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
 from service.suppressed import Suppressed
@@ -70,11 +71,15 @@ def utc_now() -> datetime:
 
 
 def create_app(
-    settings: Settings, clock: Callable[[], datetime] = utc_now, board: Board | None = None, seat: int = 0
+    settings: Settings,
+    clock: Callable[[], datetime] = utc_now,
+    board: Board | None = None,
+    seat: int = 0,
+    scribe: ScribeProcess | None = None,
 ) -> FastAPI:
     """The application for these settings. Nothing is opened before it starts. `board` has what several processes count,
-    of which this one has the seat of this number."""
-    service = assemble(settings, clock, board, seat)
+    of which this one has the seat of this number; `scribe` is who writes, a thread where there is none."""
+    service = assemble(settings, clock, board, seat, scribe)
     tracing = _tracing(settings, clock)
 
     @contextlib.asynccontextmanager
@@ -149,7 +154,13 @@ def _door(
     return observed
 
 
-def assemble(settings: Settings, clock: Callable[[], datetime], board: Board | None = None, seat: int = 0) -> Service:
+def assemble(
+    settings: Settings,
+    clock: Callable[[], datetime],
+    board: Board | None = None,
+    seat: int = 0,
+    scribe: ScribeProcess | None = None,
+) -> Service:
     """The parts of the service, none of them started: what `create_app` and the command line build on."""
     engine = open_engine(settings.store_url)
     reader = Reader(engine)
@@ -163,7 +174,7 @@ def assemble(settings: Settings, clock: Callable[[], datetime], board: Board | N
     )
     board = board or Board()
     recorder = Recorder(board.take(seat))
-    writer, ids = GroupCommit(engine, settings.queue_rows, observer=recorder), UlidFactory()
+    writer, ids = GroupCommit(engine, settings.queue_rows, observer=recorder, process=scribe), UlidFactory()
     idempotency = Idempotency(IdempotencyKeys(engine), ids, clock)
     key_store, key = KeyStore(engine), settings.api_key.get_secret_value() if settings.api_key else None
     personal = PersonalData(engine)
@@ -244,6 +255,5 @@ def _tune_interpreter() -> None:
     give_back()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    # The writer gives up Python's lock for each statement, and while it waits for its turn. To get it back from a
-    # thread that computes takes one such interval each time, 5 ms by default.
+    # A thread that computes, as for a batch, keeps Python's lock from the loop for one such interval, 5 ms by default.
     sys.setswitchinterval(0.0005)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 from functools import partial
@@ -24,6 +25,7 @@ from service.settings import MOST_WORKERS, Settings
 from service.store.database import is_to_be_made, open_engine, opened
 from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
 from service.store.keys import KeyStore
+from service.store.scribe_process import ScribeProcess
 
 BACKLOG = 2048  # connections that wait to be taken up
 
@@ -94,7 +96,8 @@ def _serve_by_many(settings: Settings, count: int) -> int:
 def _answer(settings: Settings, listening: socket.socket | None, board: Board | None = None, seat: int = 0) -> None:
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
     gc.freeze()  # what was imported stays, and need not be looked at again by each collection while the model is read
-    app = create_app(settings, board=board, seat=seat)
+    scribe = ScribeProcess(settings.store_url) if hasattr(os, "fork") else None  # before there are threads
+    app = create_app(settings, board=board, seat=seat, scribe=scribe)
     patience = Patience(
         settings.head_seconds,
         settings.body_idle_seconds,

@@ -26,7 +26,7 @@ async def keep(service: Service, stop: asyncio.Event) -> None:
 def measure(service: Service) -> None:
     """Puts the numbers of this process as they are now."""
     recorder = service.recorder
-    recorder.used()
+    recorder.used(service.writer.scribe_cpu)
     recorder.put(catalogue.BUILD_INFO, 1, VERSION, platform.python_version())
     recorder.put(catalogue.IN_FLIGHT, len(recorder.running))
     recorder.put(catalogue.QUEUE_ROWS, service.writer.queued_rows)

@@ -17,8 +17,7 @@ _SEGMENT_AND_MODEL = itemgetter(*map(Assignment._fields.index, ("segment_name", 
 
 
 class Recorder:
-    """Told of each request, transaction and batch when it is done. Each method has the thread that calls it to itself:
-    the event loop's, or the writer's."""
+    """Told on the event loop of each request, transaction and batch when it is done."""
 
     def __init__(self, seat: Seat) -> None:
         self.seat = seat
@@ -36,8 +35,6 @@ class Recorder:
         self._cpu, self._cpu_before = cpu, seat.numbers[cpu]
         self.put(catalogue.WORKERS, 1)
 
-    # On the event loop ----------------------------------------------------------------------------
-
     def request(self, exchange: Exchange) -> None:
         """A request is over; to be told of it before the last of its answer leaves the process."""
         status = exchange.status or CLIENT_GONE
@@ -53,8 +50,6 @@ class Recorder:
     def batch(self, customers: int) -> None:
         """A batch was answered."""
         self.seat.observe(self._batches, catalogue.BATCH_CUSTOMERS, customers)
-
-    # In the writer's thread -----------------------------------------------------------------------
 
     def committed(self, group: Sequence[Submission], seconds: float) -> None:
         """A transaction stored these."""
@@ -84,9 +79,9 @@ class Recorder:
 
     # Now and then ---------------------------------------------------------------------------------
 
-    def used(self) -> None:
-        """How much processor time this process has used by now."""
-        self.seat.numbers[self._cpu] = self._cpu_before + process_time()
+    def used(self, scribe: float) -> None:
+        """How much processor time this process has used by now, and its scribe, in seconds."""
+        self.seat.numbers[self._cpu] = self._cpu_before + process_time() + scribe
 
     def put(self, metric: catalogue.Metric, value: float, *labels: str) -> None:
         """What is so at this moment."""

@@ -24,8 +24,8 @@ class Ledger(Protocol):
     def alive(self) -> bool:
         """Whether the connection can be used again; a dead one may have died during its COMMIT."""
 
-    def write(self, rows: Sequence[Assignment]) -> None:
-        """Commits all rows in one transaction.
+    def write(self, appended: Sequence[Entry]) -> None:
+        """Commits all entries in one transaction.
 
         Raises RowRefused when the database refuses what a row says, StoreUnavailable when it does
         not do its work; then nothing was stored, unless the connection is no longer `alive`.

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from sqlalchemy.dialects import postgresql
 
 from service.store.assignment import Assignment
-from service.store.ledger import ID, Entry, entries
+from service.store.ledger import ID, Entry
 from service.store.schema import assignments, customers
 from service.store.trouble import refused, unavailable
 
@@ -41,9 +41,8 @@ class PostgresqlLedger:
     def alive(self) -> bool:
         return not self._connection.closed
 
-    def write(self, rows: Sequence[Assignment]) -> None:
+    def write(self, appended: Sequence[Entry]) -> None:
         with _postgresql_told():
-            appended = entries(rows)
             if len(appended) < COPY_FROM:
                 self._cursor.execute(self._write_few, {"entries": _json(appended)}, prepare=True)
             else:

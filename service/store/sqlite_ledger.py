@@ -6,9 +6,8 @@ from itertools import chain
 
 import sqlalchemy as sa
 
-from service.store.assignment import Assignment
 from service.store.checkpointer import Checkpointer
-from service.store.ledger import Entry, entries
+from service.store.ledger import Entry
 from service.store.schema import assignments
 from service.store.trouble import refused, unavailable
 from service.store.turn import Turn
@@ -52,9 +51,8 @@ class SqliteLedger:
         for count in (*range(1, ONE_STATEMENT + 1), *AT_ONCE):
             self._inserts[count] = f"{beginning}VALUES {', '.join([row] * count)}"
 
-    def write(self, rows: Sequence[Assignment]) -> None:
+    def write(self, appended: Sequence[Entry]) -> None:
         try:
-            appended = entries(rows)
             self._turn.take()
             # Outside a transaction a statement is one by itself, and the table's trigger writes the current rows too.
             if len(appended) <= ONE_STATEMENT:

@@ -1,25 +1,31 @@
 """Group commit: many callers' rows share one transaction, and each is answered after its COMMIT."""
 
 import asyncio
+import logging
+import socket
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import sqlalchemy as sa
 
+from service.store import scribe
 from service.store.assignment import Assignment
-from service.store.errors import RowRefused, StoreBusy, StoreClosed, StoreError, StoreUnavailable
-from service.store.ledger import Ledger
-from service.store.ledgers import open_ledger
-from service.store.trouble import unstored
+from service.store.channel import Inbox, packed
+from service.store.errors import StoreBusy, StoreClosed, StoreError, StoreUnavailable
+from service.store.scribe import Report, packed_entries, untold
+from service.store.scribe_process import ScribeProcess
+from service.store.trouble import refused
 
 GROUP_ROWS = 20_000
 RETRY_AFTER = 1.0
+PIECE = 65_536  # bytes that are read at once
+UNKNOWN = "the rows may be stored or not, look for them or send them again."
 SINGLE, BATCH = "single", "batch"  # what sent the rows, for whoever observes
+logger = logging.getLogger("segmentation.store")
 
 
 @dataclass(slots=True, eq=False)
@@ -27,12 +33,13 @@ class Submission:
     """One caller's rows, all of which are stored or none, and the caller's place to wait."""
 
     rows: Sequence[Assignment]
+    packed: bytes
     answer: asyncio.Future[None]
     source: str = ""
 
 
 class Observer(Protocol):
-    """Told in the writer's thread, before the waiters are, what became of a transaction."""
+    """Told, before the waiters are, what became of a transaction."""
 
     def committed(self, group: Sequence[Submission], seconds: float) -> None:
         """These are on disk."""
@@ -52,72 +59,93 @@ class Outage:
         return self.cause.again(RETRY_AFTER)
 
 
-Outcome = tuple[Submission, StoreError | None]
+@dataclass(slots=True)
+class Channel:
+    """The way to whoever writes: what came of a report, and what is still to be sent."""
+
+    end: socket.socket
+    process: ScribeProcess | None
+    thread: threading.Thread | None = None
+    inbox: Inbox = field(default_factory=Inbox)
+    unsent: memoryview | bytes = b""
 
 
 class GroupCommit:
-    """One writer thread takes whatever waits, commits it in one transaction, then answers each waiter.
+    """One scribe at a time writes one group: all that waited when it was done with the group before. It is written in
+    one transaction, and then each who waited is answered.
 
-    `capacity` bounds the rows that wait or are being written; `patience` is how many seconds a
-    transaction may take before its waiters, and all behind them, are told that the database does
-    not answer. All methods belong to the event loop in which `start` was called.
+    `capacity` bounds the rows that wait or are being written; `patience` is how many seconds a transaction may take
+    before its waiters, and all behind them, are told that the database does not answer. The scribe is `process`, which
+    is worth it where many are answered (a fifth more at 16 connections), or a thread where there is none, or it is
+    gone. All methods belong to the event loop in which `start` was called.
     """
 
     def __init__(
-        self, engine: sa.Engine, capacity: int = 100_000, patience: float = 10.0, observer: Observer | None = None
+        self,
+        engine: sa.Engine,
+        capacity: int = 100_000,
+        patience: float = 10.0,
+        observer: Observer | None = None,
+        process: ScribeProcess | None = None,
     ) -> None:
         self._engine = engine
         self._observer = observer
         self._capacity = capacity
         self._patience = patience
-        self._queue: SimpleQueue[Submission | None] = SimpleQueue()
-        self._waiting: set[Submission] = set()
+        self._process = process
+        self._channel: Channel | None = None
+        self._pending: list[Submission] = []
+        self._under_way: list[Submission] = []
+        self._called = False  # to hand over at the end of this turn of the loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._worker: threading.Thread | None = None
-        self._ledger: Ledger | None = None
-        # Written by the writer thread, read by the loop; each assignment is a single step.
         self._outage: Outage | None = None
         self._busy_since: float | None = None
+        self._drained: asyncio.Event = asyncio.Event()
         self._closing = False
         self.queued_rows = 0
         self.commits = 0
         self.rows = 0
         self.last_commit_seconds = 0.0
+        self.scribe_cpu = 0.0  # seconds of processor time, of a scribe that is a process
 
     def start(self) -> None:
-        """Starts the writer; to be called once, inside the running event loop."""
+        """Starts the scribe; to be called once, inside the running event loop."""
         if self._loop is not None:
             raise RuntimeError("This group commit was started before; make a new one.")
         self._loop = asyncio.get_running_loop()
-        # A daemon: a database that never answers must not keep the process from ending.
-        self._worker = threading.Thread(target=self._run, name="group-commit", daemon=True)
-        self._worker.start()
+        process, self._process = self._process, None
+        self._open(Channel(process.end, process) if process is not None else self._threaded())
 
     async def commit(self, rows: Sequence[Assignment], source: str = SINGLE) -> None:
         """Returns when all rows are on disk; raises when none of them is."""
         await self.submit(rows, source)
 
     def submit(self, rows: Sequence[Assignment], source: str = SINGLE) -> asyncio.Future[None]:
-        """Hands rows to the writer; the future is done when all of them are on disk, or none can be.
+        """Hands rows to the scribe; the future is done when all of them are on disk, or none can be.
 
         StoreBusy: the queue is full. StoreUnavailable: the database does not work (when its answer
         to a COMMIT is what is missing, the sentence says that the rows may be stored). RowRefused:
         the database refuses one of these rows. StoreClosed: before `start` or after `close`. A
         caller that is cancelled changes nothing for others; its own rows may or may not be stored.
         """
-        self._admit(len(rows))
-        assert self._loop is not None  # noqa: S101 (what _admit has just checked)
-        answer = self._loop.create_future()
+        loop = self._admit(len(rows))
+        answer = loop.create_future()
         if not rows:
             answer.set_result(None)
             return answer
-        submission = Submission(rows, answer, source)
-        self._waiting.add(submission)
+        try:
+            spelt = packed_entries(rows)
+        except (ValueError, TypeError) as error:
+            answer.set_exception(refused(error))
+            return answer
+        self._pending.append(Submission(rows, spelt, answer, source))
         self.queued_rows += len(rows)
-        self._queue.put(submission)
+        if not self._called and not self._under_way:
+            self._called = True
+            loop.call_soon(self._hand_over)
         if self._watch is None:
-            self._watch = self._loop.call_later(self._patience, self._look)
+            self._watch = loop.call_later(self._patience, self._look)
         return answer
 
     @property
@@ -127,18 +155,26 @@ class GroupCommit:
         return None if outage is None else outage.cause.summary
 
     async def close(self) -> None:
-        """Takes no more rows, writes those that wait, and ends the writer; answers everyone."""
-        if self._loop is None or self._worker is None or self._closing:
+        """Takes no more rows, has those that wait written, and ends the scribe; answers everyone."""
+        channel, loop = self._channel, self._loop
+        if loop is None or channel is None or self._closing:
             return
         self._closing = True
-        self._queue.put(None)
-        # Twice: the transaction under way, and the one with everything behind it.
-        await self._loop.run_in_executor(None, self._worker.join, 2 * self._patience)
+        if not self._pending and not self._under_way:
+            self._drained.set()
+        try:
+            # Twice: the transaction under way, and the one with everything behind it.
+            async with asyncio.timeout(2 * self._patience):
+                await self._drained.wait()
+        except TimeoutError:
+            self._give_up("The store was closed while the database did not answer")
         if self._watch is not None:
             self._watch.cancel()
-        self._give_up("The store was closed while the database did not answer")
+        channel = self._channel or channel
+        self._shut(channel)
+        await loop.run_in_executor(None, _ended, channel, self._patience if self._drained.is_set() else 0.0)
 
-    def _admit(self, count: int) -> None:
+    def _admit(self, count: int) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._closing:
             raise StoreClosed("The store takes no rows, as it is not running; send them to another instance.")
         if count > self._capacity:
@@ -152,14 +188,46 @@ class GroupCommit:
                 f" nothing was stored, try again in {RETRY_AFTER:g} s.",
                 RETRY_AFTER,
             )
+        return self._loop
 
-    # On the event loop -----------------------------------------------------------------------
+    # The group -----------------------------------------------------------------------------------
 
-    def _settle(self, outcomes: list[Outcome]) -> None:
-        """Answers the waiters of one transaction."""
-        for submission, error in outcomes:
+    def _hand_over(self) -> None:
+        """Sends the scribe all that waits, where it is not at work."""
+        self._called = False
+        if self._under_way:
+            return
+        group = self._take()
+        if not group:
+            if self._closing:
+                self._drained.set()
+            return
+        self._under_way, self._busy_since = group, time.monotonic()
+        assert self._channel is not None  # noqa: S101 (there is one from the start on)
+        self._send(self._channel, packed([submission.packed for submission in group]))
+
+    def _take(self) -> list[Submission]:
+        """As many as fit in a transaction. Whoever was given up on, or went away before, is not written any more."""
+        group: list[Submission] = []
+        rows, taken = 0, 0
+        for submission in self._pending:
+            taken += 1
+            if submission.answer.done():
+                self.queued_rows -= len(submission.rows)
+                continue
+            group.append(submission)
+            rows += len(submission.rows)
+            if rows >= GROUP_ROWS:
+                break
+        self._pending = self._pending[taken:]
+        return group
+
+    def _settle(self, outcomes: Sequence[StoreError | None]) -> None:
+        """Answers the waiters of the group, and hands over the next."""
+        group, self._under_way, self._busy_since = self._under_way, [], None
+        self._hand_over()
+        for submission, error in zip(group, outcomes, strict=True):
             self.queued_rows -= len(submission.rows)
-            self._waiting.discard(submission)
             if submission.answer.done():  # cancelled, or given up on
                 continue
             if error is None:
@@ -167,119 +235,117 @@ class GroupCommit:
             else:
                 submission.answer.set_exception(error)
 
+    def _told(self, report: Report) -> None:
+        """The scribe is done with the group."""
+        outcomes: list[StoreError | None] = [None if one is None else untold(one) for one in report.outcomes]
+        self.scribe_cpu = report.cpu
+        stored = [submission for submission, error in zip(self._under_way, outcomes, strict=True) if error is None]
+        if stored:
+            self.commits += 1
+            self.rows += sum([len(submission.rows) for submission in stored])
+            self.last_commit_seconds = report.seconds
+            if self._observer is not None:
+                self._observer.committed(stored, report.seconds)
+        cause = next((error for error in outcomes if isinstance(error, StoreUnavailable)), None)
+        if cause is not None:
+            self._outage = Outage(cause, time.monotonic() + RETRY_AFTER)
+            if self._observer is not None:
+                self._observer.failed()
+        else:
+            self._outage = None
+        self._settle(outcomes)
+
     def _look(self) -> None:
-        """Looks whether the writer gets on; runs only while somebody waits."""
-        assert self._loop is not None  # noqa: S101 (scheduled by commit, after start)
+        """Looks whether the scribe gets on; runs only while somebody waits."""
+        assert self._loop is not None  # noqa: S101 (scheduled by submit, after start)
         self._watch = None
         since = self._busy_since
         if since is not None and time.monotonic() - since >= self._patience:
             self._give_up(f"The database has not answered for {self._patience:g} s")
-        if self._waiting:
+        if self._pending or self._under_way:
             self._watch = self._loop.call_later(self._patience / 4, self._look)
 
     def _give_up(self, sentence: str) -> None:
-        """Tells everyone who waits that the database does not answer; the writer drops what it has not begun."""
-        cause = StoreUnavailable(f"{sentence}; the rows may be stored or not, look for them or send them again.")
-        outage = Outage(cause, time.monotonic() + self._patience / 4)
+        """Tells everyone who waits that the database does not answer; what was not handed over is not written."""
+        outage = Outage(StoreUnavailable(f"{sentence}; {UNKNOWN}"), time.monotonic() + self._patience / 4)
         self._outage = outage
-        for submission in self._waiting:
+        for submission in (*self._under_way, *self._pending):
             if not submission.answer.done():
                 submission.answer.set_exception(outage.error())
 
-    # In the writer thread ----------------------------------------------------------------------
+    # The channel ---------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        running = True
-        while running:
-            group, running = self._take()
-            if group:
-                self._answer(self._serve(group))
-        self._drop_connection()
+    def _threaded(self) -> Channel:
+        """A channel to a scribe in this process."""
+        mine, theirs = socket.socketpair()
+        # A daemon: a database that never answers must not keep the process from ending.
+        thread = threading.Thread(target=scribe.write, args=(theirs, self._engine), name="scribe", daemon=True)
+        thread.start()
+        return Channel(mine, None, thread)
 
-    def _take(self) -> tuple[list[Submission], bool]:
-        """Waits for one submission and takes all that wait by then; False after the last one."""
-        group: list[Submission] = []
-        rows = 0
-        submission = self._queue.get()
-        while submission is not None:
-            group.append(submission)
-            rows += len(submission.rows)
-            if rows >= GROUP_ROWS:
-                return group, True
-            try:
-                submission = self._queue.get_nowait()
-            except Empty:
-                return group, True
-        return group, False
+    def _open(self, channel: Channel) -> None:
+        assert self._loop is not None  # noqa: S101 (start has set it)
+        channel.end.setblocking(False)
+        self._channel = channel
+        self._loop.add_reader(channel.end, self._read, channel)
 
-    def _serve(self, group: list[Submission]) -> list[Outcome]:
-        self._busy_since = time.monotonic()
+    def _send(self, channel: Channel, message: bytes) -> None:
+        """Sends as much as the channel takes, and the rest when it takes more."""
+        assert self._loop is not None  # noqa: S101 (start has set it)
+        channel.unsent = memoryview(message)
+        if not self._sent(channel):
+            self._loop.add_writer(channel.end, self._send_on, channel)
+
+    def _send_on(self, channel: Channel) -> None:
+        assert self._loop is not None  # noqa: S101 (start has set it)
+        if self._sent(channel):
+            self._loop.remove_writer(channel.end)
+
+    def _sent(self, channel: Channel) -> bool:
+        """Whether all is sent, or nobody reads: whoever reads from there is told the same, and sees to it."""
         try:
-            # Whoever was given up on, or went away before its turn, is not written any more.
-            gone = [submission for submission in group if submission.answer.done()]
-            live = [submission for submission in group if not submission.answer.done()]
-            return [(submission, None) for submission in gone] + (self._write(live) if live else [])
-        finally:
-            self._busy_since = None
+            channel.unsent = channel.unsent[channel.end.send(channel.unsent) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            return True
+        return not channel.unsent
 
-    def _write(self, group: list[Submission]) -> list[Outcome]:
-        """Writes the group in one transaction; if a row is refused, its halves, down to the one at fault."""
-        outage = self._outage
-        if outage is not None and time.monotonic() < outage.until:
-            return [(submission, outage.error()) for submission in group]
-        rows = [row for submission in group for row in submission.rows]
+    def _read(self, channel: Channel) -> None:
+        """Something came of a report, or the scribe is gone."""
         try:
-            self._commit(rows)
-        except RowRefused as refusal:
-            if len(group) == 1:
-                return [(group[0], refusal)]
-            middle = len(group) // 2
-            return self._write(group[:middle]) + self._write(group[middle:])
-        except Exception as error:  # whatever it is, the writer lives on and nobody waits for ever
-            self._drop_connection()
-            self._outage = outage = Outage(unstored(error), time.monotonic() + RETRY_AFTER)
-            if self._observer is not None:
-                self._observer.failed()
-            return [(submission, outage.error()) for submission in group]
-        self._outage = None
-        if self._observer is not None:
-            self._observer.committed(group, self.last_commit_seconds)
-        return [(submission, None) for submission in group]
+            piece = channel.end.recv(PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            piece = b""
+        if not piece:
+            self._replace(channel)
+            return
+        channel.inbox.add(piece)
+        with suppress(LookupError):
+            self._told(Report(*channel.inbox.take()))
 
-    def _commit(self, rows: Sequence[Assignment]) -> None:
-        started = time.perf_counter()
-        ledger = self._connected()
-        try:
-            ledger.write(rows)
-        except StoreUnavailable:
-            if ledger.alive:
-                raise
-            self._commit_again(rows)
-        self.last_commit_seconds = time.perf_counter() - started
-        self.commits += 1
-        self.rows += len(rows)
+    def _replace(self, lost: Channel) -> None:
+        """The scribe is gone without having been told to: what it was at may be stored or not, a thread goes on."""
+        logger.error("The process that writes to the database is gone; this one writes from now on.")
+        self._shut(lost)
+        if lost.process is not None:
+            lost.process.wait(self._patience)
+        self._open(self._threaded())
+        cause = StoreUnavailable(f"Who writes to the database was ended; {UNKNOWN}")
+        self._settle([cause] * len(self._under_way))
 
-    def _commit_again(self, rows: Sequence[Assignment]) -> None:
-        """After a lost connection, which may have been lost after its COMMIT was done: ids are unique."""
-        self._drop_connection()
-        ledger = self._connected()
-        if not ledger.holds(rows[0].id):
-            ledger.write(rows)
+    def _shut(self, channel: Channel) -> None:
+        assert self._loop is not None  # noqa: S101 (start has set it)
+        self._loop.remove_reader(channel.end)
+        self._loop.remove_writer(channel.end)
+        channel.end.close()
 
-    def _connected(self) -> Ledger:
-        if self._ledger is None:
-            self._ledger = open_ledger(self._engine)
-        return self._ledger
 
-    def _drop_connection(self) -> None:
-        ledger, self._ledger = self._ledger, None
-        if ledger is not None:
-            # It is being thrown away; that it cannot even be closed adds nothing.
-            with suppress(Exception):
-                ledger.close()
-
-    def _answer(self, outcomes: list[Outcome]) -> None:
-        assert self._loop is not None  # noqa: S101 (the thread begins after start has set it)
-        # A loop that was closed without closing the store has nobody left to answer.
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._settle, outcomes)
+def _ended(channel: Channel, patience: float) -> None:
+    """Waits for the scribe's end."""
+    if channel.process is not None:
+        channel.process.wait(patience)
+    elif channel.thread is not None:
+        channel.thread.join(patience)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.store import postgresql_ledger
 from service.store.assignment import Assignment
-from service.store.ledger import Ledger
+from service.store.ledger import Ledger, entries
 from service.store.ledgers import open_ledger
 from service.store.reader import Reader
 from service.store.schema import assignments, customers
@@ -58,7 +58,7 @@ def test_the_newest_as_of_wins_and_ties_go_to_the_later_id(
             )
             rows.append(row)
             newest[customer] = max(newest.get(customer, row), row, key=lambda one: (one.as_of, one.id))
-        ledger.write(rows)
+        ledger.write(entries(rows))
     reader = Reader(engine)
     assert {customer: reader.current(customer) for customer in newest} == newest
     for segment in range(5):
@@ -85,6 +85,6 @@ def test_any_text_comes_back_as_it_was_written(
         assignment(text, id=f"{number:026d}", segment_name=text, products=text if number % 2 else None)
         for number, text in enumerate(texts)
     ]
-    ledger.write(rows)
+    ledger.write(entries(rows))
     reader = Reader(engine)
     assert [reader.current(text) for text in texts] == rows

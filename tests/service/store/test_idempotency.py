@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from service.store.database import open_engine
 from service.store.idempotency import FORGOTTEN_AT_ONCE, KEPT, IdempotencyKeys, KeyRecord, digest_of_customer
+from service.store.ledger import entries
 from service.store.ledgers import open_ledger
 from service.store.personal_data import PersonalData
 from service.store.schema import idempotency_keys
@@ -30,7 +31,7 @@ def wanted(claim: str, digest: str = "d", now: datetime = NOON, **fields: Any) -
 
 def store(engine: sa.Engine, customer_id: str, claimed: KeyRecord) -> None:
     ledger = open_ledger(engine)
-    ledger.write([assignment(customer_id, id=claimed.first_id)])
+    ledger.write(entries([assignment(customer_id, id=claimed.first_id)]))
     ledger.close()
 
 

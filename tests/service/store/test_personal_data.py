@@ -15,7 +15,7 @@ from service.store.audit import newest
 from service.store.database import open_engine
 from service.store.erasing import scrub, vacuum
 from service.store.errors import RowRefused
-from service.store.ledger import Ledger
+from service.store.ledger import Ledger, entries
 from service.store.ledgers import open_ledger
 from service.store.personal_data import GUARDED, Erased, PersonalData
 from service.store.postgresql_ledger import COPY_FROM
@@ -42,12 +42,12 @@ def ledger(engine: sa.Engine) -> Iterator[Ledger]:
 def test_an_erased_customer_is_gone_and_others_are_as_before(
     personal: PersonalData, ledger: Ledger, reader: Reader
 ) -> None:
-    ledger.write([assignment("1"), assignment("2"), assignment("1")])
+    ledger.write(entries([assignment("1"), assignment("2"), assignment("1")]))
     assert personal.erase("1", "me", NOW) == Erased(answers=2, current=1, replays=0)
     assert (reader.current("1"), reader.history("1", None, 9)) == (None, [])
     assert reader.current("2") is not None
     assert personal.erase("1", "me", NOW) == Erased(answers=0, current=0, replays=0)
-    ledger.write([assignment("1")])
+    ledger.write(entries([assignment("1")]))
     assert reader.current("1") is not None
 
 
@@ -69,15 +69,15 @@ def test_answers_kept_for_requests_sent_again_are_erased_too(
 def test_the_database_itself_refuses_a_suppressed_customer(
     personal: PersonalData, ledger: Ledger, reader: Reader, many: int
 ) -> None:
-    ledger.write([assignment("1")])
+    ledger.write(entries([assignment("1")]))
     personal.erase("1", "me", NOW, suppress=True)
     with pytest.raises(RowRefused, match="this customer is suppressed"):
-        ledger.write([assignment(str(number)) for number in range(2, many + 1)] + [assignment("1")])
+        ledger.write(entries([assignment(str(number)) for number in range(2, many + 1)] + [assignment("1")]))
     assert reader.current("1") is None
-    ledger.write([assignment(str(number)) for number in range(2, many + 2)])
+    ledger.write(entries([assignment(str(number)) for number in range(2, many + 2)]))
     assert personal.lift("1", "me", NOW)
     assert not personal.lift("1", "me", NOW)
-    ledger.write([assignment("1")])
+    ledger.write(entries([assignment("1")]))
     assert reader.current("1") is not None
 
 
@@ -136,11 +136,11 @@ def test_what_is_held_is_told_and_answers_come_oldest_first(
 ) -> None:
     monkeypatch.setattr("service.store.personal_data.PAGE", 2)
     rows = [assignment("1") for _ in range(5)]
-    ledger.write(rows)
+    ledger.write(entries(rows))
     held = personal.holding("1")
     assert held.current is not None
     assert held.current["assignment_id"] == held.last == rows[-1].id
-    ledger.write([assignment("1")])
+    ledger.write(entries([assignment("1")]))
     assert [one.id for one in personal.answers("1", held.last or "")] == [one.id for one in rows]
 
 
@@ -156,7 +156,7 @@ def test_what_was_acknowledged_before_an_erasure_is_gone_while_others_store(
         try:
             while not stop.is_set():
                 rows = [assignment("1"), assignment("2")]
-                own.write(rows)
+                own.write(entries(rows))
                 acknowledged.append(rows[0].id)
         except BaseException as error:
             failed.append(error)
@@ -191,11 +191,11 @@ def test_nothing_of_a_suppressed_customer_is_stored_while_others_store(
 
     def store() -> None:
         own = open_ledger(engine)
-        own.write([assignment("1")])
+        own.write(entries([assignment("1")]))
         begun.wait()
         while not stop.is_set():
             try:
-                own.write([assignment("1")])
+                own.write(entries([assignment("1")]))
             except RowRefused:
                 break
         own.close()
@@ -223,14 +223,14 @@ def test_no_file_of_sqlite_has_the_id_of_an_erased_customer(
     ledger, personal = open_ledger(engine), PersonalData(engine)
     others = [assignment(str(number)) for number in range(3_000)]
     for start in range(0, 3_000, 300):
-        ledger.write([*others[start : start + 300], assignment(NAMED)])
+        ledger.write(entries([*others[start : start + 300], assignment(NAMED)]))
     assert NAMED.encode() in b"".join(one.read_bytes() for one in tmp_path.iterdir())
     personal.erase(NAMED, "me", NOW, suppress=suppress)
     personal.list_after(None, NOW + 2 * GUARDED)  # by then the database need not refuse by itself
     reading = sqlite3.connect(path, isolation_level=None)
     reading.execute("BEGIN")
     reading.execute("SELECT count(*) FROM assignments").fetchone()
-    ledger.write([assignment("9")])
+    ledger.write(entries([assignment("9")]))
     with engine.connect() as connection:  # it does not wait for the reader for as long as the service's would
         connection.exec_driver_sql("PRAGMA busy_timeout = 50")
     assert scrub(engine) is False
@@ -251,7 +251,7 @@ def test_once_written_anew_no_part_of_a_page_has_an_id_that_was_erased(tmp_path:
     named = [f"{NAMED}-{chance.random()}" for _ in range(60)]
     everyone = [*(str(chance.random() * 10 ** chance.randrange(3, 20)) for _ in range(4_000)), *named]
     for _ in range(40):
-        ledger.write([assignment(chance.choice(everyone), segment_id=chance.randrange(6)) for _ in range(250)])
+        ledger.write(entries([assignment(chance.choice(everyone), segment_id=chance.randrange(6)) for _ in range(250)]))
     for one in named:
         personal.erase(one, "me", NOW)
     vacuum(engine)

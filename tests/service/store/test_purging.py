@@ -10,7 +10,7 @@ from service.store.assignment import Assignment
 from service.store.audit import newest
 from service.store.chores import claim
 from service.store.erasing import vacuum
-from service.store.ledger import Ledger
+from service.store.ledger import Ledger, entries
 from service.store.ledgers import open_ledger
 from service.store.purging import CHUNK, Purged, purge, purgeable
 from service.store.reader import Reader
@@ -45,7 +45,7 @@ def test_who_has_only_old_answers_is_removed_wholly_and_others_keep_what_is_new(
 ) -> None:
     gone = [given("gone", 40), given("gone", 31)]
     active = [given("active", 40), given("active", 29), given("active", 1)]
-    ledger.write([*gone, *active])
+    ledger.write(entries([*gone, *active]))
     assert purgeable(engine, LIMIT) == Purged(answers=3, customers=1)
     assert left(reader, "gone") != []
     assert purge(engine, LIMIT, "me", NOW, lambda seconds: None) == Purged(answers=3, customers=1)
@@ -59,7 +59,7 @@ def test_the_current_answer_of_a_customer_with_newer_ones_stays_however_old(
     engine: sa.Engine, ledger: Ledger, reader: Reader
 ) -> None:
     current, older, corrected = given("1", 40), given("1", 50), given("1", 1, as_of_days_ago=300)
-    ledger.write([current, older, corrected])
+    ledger.write(entries([current, older, corrected]))
     assert purge(engine, LIMIT, "me", NOW, lambda seconds: None) == Purged(answers=1, customers=0)
     assert left(reader, "1") == [corrected.id, current.id]
     found = reader.current("1")
@@ -69,7 +69,7 @@ def test_the_current_answer_of_a_customer_with_newer_ones_stays_however_old(
 
 def test_an_answer_given_exactly_at_the_limit_stays(engine: sa.Engine, ledger: Ledger, reader: Reader) -> None:
     at_limit = given("1", 30)
-    ledger.write([at_limit, given("2", 30 + 1 / 86_400)])
+    ledger.write(entries([at_limit, given("2", 30 + 1 / 86_400)]))
     assert purge(engine, LIMIT, "me", NOW, lambda seconds: None) == Purged(1, 1)
     assert left(reader, "1") == [at_limit.id]
 
@@ -78,30 +78,30 @@ def test_others_may_write_between_the_chunks_and_the_log_has_what_was_removed(
     engine: sa.Engine, ledger: Ledger, reader: Reader
 ) -> None:
     old = [given(str(number % 7), 31 + number / 10_000) for number in range(2 * CHUNK + 500)]
-    ledger.write(old)
+    ledger.write(entries(old))
     pauses: list[float] = []
 
     def write_meanwhile(seconds: float) -> bool:
         pauses.append(seconds)
-        ledger.write([given("meanwhile", 0)])
+        ledger.write(entries([given("meanwhile", 0)]))
         return len(pauses) == 2
 
     assert purge(engine, LIMIT, "me", NOW, write_meanwhile).answers == 2 * CHUNK
     assert len(left(reader, "meanwhile")) == 2
     assert purge(engine, LIMIT, "me", NOW, write_meanwhile).answers == 500
     with engine.connect() as connection:
-        entries = newest(connection, 9)
-    assert [one.what for one in entries] == ["customers.purged"] * 2
-    assert entries[1].subject.startswith("2000 answers before 2011-11-10T09:30:00.000000Z")
+        told = newest(connection, 9)
+    assert [one.what for one in told] == ["customers.purged"] * 2
+    assert told[1].subject.startswith("2000 answers before 2011-11-10T09:30:00.000000Z")
 
 
 def test_vacuum_leaves_what_is_there(engine: sa.Engine, ledger: Ledger, reader: Reader) -> None:
     kept = given("1", 1)
-    ledger.write([kept, *(given("2", 40) for _ in range(100))])
+    ledger.write(entries([kept, *(given("2", 40) for _ in range(100))]))
     purge(engine, LIMIT, "me", NOW, lambda seconds: None)
     vacuum(engine)
     assert left(reader, "1") == [kept.id]
-    ledger.write([given("1", 0)])
+    ledger.write(entries([given("1", 0)]))
 
 
 def test_a_chore_is_claimed_once_in_a_while(engine: sa.Engine) -> None:

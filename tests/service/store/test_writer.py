@@ -1,9 +1,12 @@
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -12,9 +15,11 @@ from service.store import postgresql_ledger
 from service.store.assignment import Assignment
 from service.store.database import open_engine
 from service.store.errors import RowRefused, StoreBusy, StoreClosed, StoreError, StoreUnavailable
+from service.store.ledger import Entry
 from service.store.postgresql_ledger import PostgresqlLedger
 from service.store.reader import Reader
 from service.store.schema import assignments, customers
+from service.store.scribe_process import ScribeProcess
 from service.store.writer import GroupCommit
 from tests.service.store.records import NOON, assignment
 
@@ -24,9 +29,23 @@ Engine = sa.Engine
 ON_POSTGRESQL = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 
 
+@pytest.fixture(params=["by a thread", "by a process"], autouse=True)
+def scribe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who writes in the tests of this module."""
+    monkeypatch.setattr("tests.service.store.test_writer.BY_A_PROCESS", request.param == "by a process")
+
+
+BY_A_PROCESS = False
+
+
+def url_of(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=False)
+
+
 @asynccontextmanager
 async def running(engine: Engine, **options: Any) -> AsyncIterator[GroupCommit]:
-    writer = GroupCommit(engine, **options)
+    process = ScribeProcess(url_of(engine)) if BY_A_PROCESS else None
+    writer = GroupCommit(engine, process=process, **options)
     writer.start()
     try:
         yield writer
@@ -44,8 +63,8 @@ async def locked(engine: Engine) -> AsyncIterator[None]:
 
 
 async def until_taken(writer: GroupCommit) -> None:
-    """Returns when the writer has taken what was queued, whatever becomes of it."""
-    while writer._queue.qsize():  # noqa: ASYNC110 (the writer's thread tells nobody that it took)
+    """Returns when what was queued is on its way to the database, whatever becomes of it."""
+    while writer._pending:  # noqa: ASYNC110 (nobody is told)
         await asyncio.sleep(0)
 
 
@@ -251,8 +270,8 @@ def test_a_lost_connection_is_replaced_without_anyone_noticing(engine: Engine) -
 @ON_POSTGRESQL
 def test_a_commit_whose_answer_was_lost_is_not_made_twice(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     class LosesItsFirstAnswer(PostgresqlLedger):
-        def write(self, rows: Sequence[Assignment]) -> None:
-            super().write(rows)
+        def write(self, appended: Sequence[Entry]) -> None:
+            super().write(appended)
             monkeypatch.undo()
             self._connection.close()
             raise StoreUnavailable("The connection was lost after the COMMIT.")
@@ -382,3 +401,45 @@ def test_writers_side_by_side_neither_deadlock_nor_lose_rows(database_url: str) 
     assert len(current) == 20
     for engine in engines:
         engine.dispose()
+
+
+def test_a_scribe_that_was_killed_is_replaced_and_who_waited_is_told(engine: Engine) -> None:
+    """What it was at may be stored or not; whoever comes next is answered."""
+    rows = [assignment(str(number)) for number in range(3)]
+
+    async def run() -> None:
+        process = ScribeProcess(url_of(engine))
+        writer = GroupCommit(engine, process=process)
+        writer.start()
+        await writer.commit(rows[:1])
+        async with locked(engine):
+            waiter = asyncio.ensure_future(writer.commit(rows[1:2]))
+            await asyncio.sleep(0)
+            await until_taken(writer)
+            os.kill(process.pid, signal.SIGKILL)
+            with pytest.raises(StoreUnavailable, match="may be stored or not"):
+                await waiter
+        await writer.commit(rows[2:])
+        await writer.close()
+
+    asyncio.run(run())
+    assert {rows[0].id, rows[2].id} <= stored(engine)
+
+
+def test_a_scribe_ends_when_the_process_that_has_it_is_gone_and_closes_its_files(engine: Engine) -> None:
+    process = ScribeProcess(url_of(engine))
+    try:
+        opened = psutil.Process(process.pid).open_files()
+        assert opened == []
+    finally:
+        process.end.close()
+    process.wait(10.0)
+    assert not psutil.pid_exists(process.pid)
+
+
+def test_a_scribe_that_does_not_end_by_itself_is_ended(engine: Engine) -> None:
+    process = ScribeProcess(url_of(engine))
+    os.kill(process.pid, signal.SIGSTOP)
+    process.end.close()
+    process.wait(0.05)
+    assert not psutil.pid_exists(process.pid)
