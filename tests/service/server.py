@@ -57,6 +57,11 @@ class Server:
         return self._watcher.children()
 
     @property
+    def children(self) -> list[psutil.Process]:
+        """The processes that it started: where one answers, who writes."""
+        return self._watcher.children()
+
+    @property
     def memory(self) -> int:
         """Bytes that the process has in memory."""
         return int(self._watcher.memory_info().rss)
