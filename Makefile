@@ -82,6 +82,7 @@ lock: $(BIN)/python ## Remake requirements*.lock; LOCK_ARGS=--upgrade for the ne
 	  --python-version 3.11 $(LOCK_ARGS) pyproject.toml "$$@"; }; \
 	lock --extra training --extra tracing --extra development --output-file requirements-development.lock; \
 	lock --extra training --constraint requirements-development.lock --output-file requirements-training.lock; \
+	lock --extra compiler --constraint requirements-development.lock --output-file requirements-compiler.lock; \
 	lock --constraint requirements-development.lock --output-file requirements.lock
 
 licences: $(DEVELOPMENT) ## Remake docs/licences.md from what the packages in the locks state
