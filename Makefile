@@ -19,13 +19,17 @@ export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA
 
-.PHONY: help install run test test-real-data test-faults test-newcomer test-containers test-fuzz bench soak lock licences sbom secrets clean
+.PHONY: help install compile run test test-compiled test-real-data test-faults test-newcomer test-containers test-fuzz bench soak lock licences sbom secrets clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-install: $(DEVELOPMENT) ## Make .venv with everything for development, from the hash-locked requirements
+install: $(DEVELOPMENT) ## Make .venv with everything for development, from the hash-locked requirements; compile, if there is gcc
+	@$(BIN)/python -c "from benchmarks.compiled import where_to_run; where_to_run()"
+
+compile: $(DEVELOPMENT) ## Make build/compiled, the service as its image runs it; nothing to do where it is up to date
+	@$(BIN)/python -m benchmarks.compiled
 
 run: $(TRAINING) ## Train on demo data (or DATA=file) unless there is a model, migrate, serve, and say what to try
 	@set -e; \

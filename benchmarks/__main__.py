@@ -16,6 +16,7 @@ from benchmarks.demo import train
 from benchmarks.load import Measured
 from benchmarks.picture import draw
 from benchmarks.server import Server
+from benchmarks.service import Service
 
 BATCH = 10_000
 YARDSTICK = [
@@ -29,7 +30,6 @@ YARDSTICK = [
     "warning",
 ]
 NAIVE = ["-m", "uvicorn", "--factory", "benchmarks.naive:make_app", "--port", "{port}", "--no-access-log"]
-SERVICE = ["-m", "service", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _cases(folder: Path, naive: bool, wide: bool) -> Iterator[tuple[Server, list
         cases = []
         for kind in KINDS:
             environment = {**common, "SEGMENTATION_DATABASE_URL": stack.enter_context(database(kind, folder))}
-            server = stack.enter_context(Server(kind, SERVICE, environment, folder))
+            server = stack.enter_context(Service(kind, environment, folder))
             cases.append(Case(f"segment_{kind}", server, "/segment", "/segment", one, 16))
             if wide:
                 cases.append(Case(f"segment_{kind}_wide", server, "/segment", "/segment", one, 64))

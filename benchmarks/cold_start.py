@@ -19,10 +19,12 @@ from pathlib import Path
 import psutil
 
 from benchmarks import bodies
-from benchmarks.__main__ import SERVICE, YARDSTICK
+from benchmarks.__main__ import YARDSTICK
+from benchmarks.compiled import ROOT, where_to_run
 from benchmarks.databases import KINDS, database
 from benchmarks.demo import train
 from benchmarks.server import free_port
+from benchmarks.service import SERVE
 
 PATIENCE = 60.0
 MOST_SECONDS, MOST_TIMES, MOST_MEGABYTES = 1.0, 2.0, 100.0
@@ -50,8 +52,9 @@ def _compare(kind: str, rounds: int, folder: Path) -> int:
     train(folder / "models")
     with database(kind, folder) as url:
         environment = {"SEGMENTATION_MODELS_DIR": str(folder / "models"), "SEGMENTATION_DATABASE_URL": url}
-        _start(SERVICE, environment)  # proves the model
-        pairs = [(_start(SERVICE, environment), _start(YARDSTICK, {})) for _ in range(rounds)]
+        runs_in = where_to_run()
+        _start(SERVE, environment, runs_in)  # proves the model
+        pairs = [(_start(SERVE, environment, runs_in), _start(YARDSTICK, {}, ROOT)) for _ in range(rounds)]
     seconds = statistics.median(mine.seconds for mine, _ in pairs)
     times = statistics.median(mine.seconds / yardstick.seconds for mine, yardstick in pairs)
     memory = statistics.median(mine.megabytes for mine, _ in pairs)
@@ -63,12 +66,13 @@ def _compare(kind: str, rounds: int, folder: Path) -> int:
     return int((seconds > MOST_SECONDS and times > MOST_TIMES) or memory > MOST_MEGABYTES)
 
 
-def _start(command: Sequence[str], environment: dict[str, str]) -> Start:
+def _start(command: Sequence[str], environment: dict[str, str], runs_in: Path) -> Start:
     port = free_port()
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *(part.format(port=port) for part in command)],
         env={**os.environ, **environment, "SEGMENTATION_PORT": str(port)},
+        cwd=runs_in,
         stderr=subprocess.DEVNULL,
     )
     try:

@@ -23,7 +23,7 @@ from benchmarks.databases import KINDS, database
 from benchmarks.demo import train
 from benchmarks.growth_picture import draw
 from benchmarks.growth_size import Size
-from benchmarks.server import Server
+from benchmarks.service import Service
 from service.store.assignment import Assignment
 from service.store.database import open_engine
 from service.store.ulid import UlidFactory
@@ -72,7 +72,7 @@ def _grow(given: argparse.Namespace, folder: Path) -> Iterator[Size]:
         filling = Filling(url, version, given.rows // ANSWERS_PER_CUSTOMER)
         for step in range(given.steps + 1):
             per_second = filling.up_to(max(given.rows * step // given.steps, GROUP))
-            with Server("growth", ["-m", "service", "serve"], environment, folder) as server:
+            with Service("growth", environment, folder) as server:
                 yield _measured(server.port, filling, per_second)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.databases import KINDS, database
 from benchmarks.demo import train
 from benchmarks.reckoning import reckon, segment_names
-from benchmarks.server import Server
+from benchmarks.service import Service
 from benchmarks.streaming_callers import StreamingCallers
 from benchmarks.told import Told
 from models.registry import Registry
@@ -51,8 +51,7 @@ def _kill(given: argparse.Namespace, folder: Path) -> list[str]:
             "SEGMENTATION_DATABASE_URL": url,
             "SEGMENTATION_PORT": "{port}",
         }
-        command = ["-m", "service", "serve", "--workers", str(given.workers)]
-        server = Server("killed", command, environment, folder)
+        server = Service("killed", environment, folder, "--workers", str(given.workers))
         for time_ in range(given.times):
             started = time.monotonic()
             with server:

@@ -21,7 +21,7 @@ from benchmarks.footprint import Footprint, not_flat
 from benchmarks.keyring import make_keys
 from benchmarks.production_callers import ProductionCallers
 from benchmarks.reckoning import reckon, segment_names
-from benchmarks.server import Server
+from benchmarks.service import Service
 from benchmarks.swaps import Swaps
 from models.registry import Registry
 
@@ -63,7 +63,7 @@ def _soak(given: argparse.Namespace, folder: Path) -> list[str]:
             "SEGMENTATION_DATABASE_URL": url,
             "SEGMENTATION_PORT": "{port}",
         }
-        server = Server("soak", ["-m", "service", "serve", "--workers", str(given.workers)], environment, folder)
+        server = Service("soak", environment, folder, "--workers", str(given.workers))
         with server:
             counters = Counters(server.port, tokens["read"])
             callers = ProductionCallers(server.port, given.callers, share=STREAMS, bad=BAD, batch=BATCH, tokens=tokens)

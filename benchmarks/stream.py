@@ -17,10 +17,10 @@ import numpy as np
 import psutil
 import pyarrow as pa
 
-from benchmarks.__main__ import SERVICE
 from benchmarks.bodies import NAMES
 from benchmarks.demo import train
 from benchmarks.server import Server
+from benchmarks.service import Service
 
 AT_ONCE = 65_536  # rows of a record batch, and of a piece of text
 MEDIA_TYPES = {
@@ -70,7 +70,7 @@ def _service(folder: Path) -> Iterator[Server]:
         "SEGMENTATION_PORT": "{port}",
         "SEGMENTATION_DATABASE_URL": f"sqlite:///{folder}/stream.sqlite3",
     }
-    with Server("service", SERVICE, environment, folder) as server:
+    with Service("service", environment, folder) as server:
         yield server
 
 
