@@ -15,6 +15,11 @@ DEMO := data/demo.csv.gz
 # make test
 TESTS ?= not containers and not newcomer and not faults
 PYTEST_ARGS ?=
+# make test-compiled
+COMPILED_TESTS := tests/compiled.py tests/models \
+  $(addprefix tests/service/,metrics routes/test_batch.py routes/test_segment.py store/test_assignment.py \
+  store/test_ulid.py test_access.py test_advice.py test_assigning.py test_correlation.py test_live_model.py \
+  test_suppressed.py test_table_model.py) -m "not real_data"
 export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA
@@ -50,6 +55,13 @@ test: $(DEVELOPMENT) ## Lint, strict types and all tests this machine allows (SQ
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "$(TESTS)" $(PYTEST_ARGS)
+
+# Copied beside what is compiled, so that the tests, and the processes they start, import that.
+test-compiled: compile ## The tests of what is compiled, on what is compiled
+	rm -rf build/tested
+	cp -R build/compiled build/tested
+	cp -R benchmarks docs tests training pyproject.toml build/tested
+	cd build/tested && $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_TESTS) $(PYTEST_ARGS)
 
 test-real-data: $(DEVELOPMENT) ## The tests on the real data in SEGMENTATION_DATA_DIR (../shared/data); none may be skipped
 	@test -f "$(SEGMENTATION_DATA_DIR)/online_retail.csv.gz" || { \

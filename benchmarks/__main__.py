@@ -142,8 +142,8 @@ def _cases(folder: Path, naive: bool, wide: bool) -> Iterator[tuple[Server, list
         if naive:
             pipeline = folder / "models" / version / "pipeline.joblib"
             environment = {"NAIVE_MODEL": str(pipeline), "NAIVE_DATABASE": f"sqlite:///{folder}/naive.sqlite3"}
-            server = stack.enter_context(Server("naive", NAIVE, environment, folder))
-            cases.append(Case("naive_segment_sqlite", server, "/segment", "/segment", one, 16))
+            naively = stack.enter_context(Server("naive", NAIVE, environment, folder))
+            cases.append(Case("naive_segment_sqlite", naively, "/segment", "/segment", one, 16))
         yield yardstick, cases
 
 

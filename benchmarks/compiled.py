@@ -75,9 +75,21 @@ def _compile(digest: str) -> None:
     shutil.rmtree(making, ignore_errors=True)
     for package in PACKAGES:
         shutil.copytree(ROOT / package, making / package, ignore=NO_SOURCES)
-    command = [sys.executable, "-m", "mypyc", "--config-file", str(ROOT / "pyproject.toml"), *LISTED.read_text().split()]
+    command = [
+        sys.executable,
+        "-m",
+        "mypyc",
+        "--config-file",
+        str(ROOT / "pyproject.toml"),
+        *LISTED.read_text().split(),
+    ]
     done = subprocess.run(
-        command, cwd=making, env={**os.environ, **OPTIMIZED}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=making,
+        env={**os.environ, **OPTIMIZED},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode:
         raise SystemExit(f"{done.stdout}\nmypyc could not compile what service/compiled.txt lists.")
