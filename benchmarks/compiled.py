@@ -1,6 +1,7 @@
 """The service as the image runs it: `python -m benchmarks.compiled` makes build/compiled, unless it is up to date.
 
-service/compiled.txt lists the modules that mypyc makes libraries of. Python takes a library before the source beside it.
+service/compiled.txt lists the modules that mypyc makes libraries of. Python imports a library before the source beside
+it.
 """
 
 import fcntl
