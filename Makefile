@@ -18,8 +18,8 @@ PYTEST_ARGS ?=
 # make test-compiled
 COMPILED_TESTS := tests/compiled.py tests/models \
   $(addprefix tests/service/,metrics routes/test_batch.py routes/test_segment.py store/test_assignment.py \
-  store/test_ulid.py test_access.py test_advice.py test_assigning.py test_correlation.py test_live_model.py \
-  test_suppressed.py test_table_model.py) -m "not real_data" --ignore tests/models/test_artifact_fuzz.py
+  store/test_ulid.py test_access.py test_advice.py test_assigning.py test_correlation.py \
+  test_suppressed.py) -m "not real_data" --ignore tests/models/test_artifact_fuzz.py
 export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA
