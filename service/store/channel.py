@@ -24,20 +24,26 @@ class Inbox:
     """Puts together messages from the pieces they come in."""
 
     def __init__(self) -> None:
-        self._pieces = bytearray()
+        self._pieces: list[bytes] = []
+        self._length = 0
 
     def add(self, piece: bytes) -> None:
         """A piece that came."""
-        self._pieces += piece
+        self._pieces.append(piece)
+        self._length += len(piece)
 
     def take(self) -> Any:
         """The next whole message; raises LookupError where there is none yet."""
-        length = PREFIX + int.from_bytes(self._pieces[:PREFIX], "big")
-        if not PREFIX <= length <= len(self._pieces):
+        if self._length < PREFIX:
             raise LookupError
-        content = bytes(self._pieces[PREFIX:length])
-        del self._pieces[:length]
-        return marshal.loads(content)  # noqa: S302
+        if len(self._pieces[0]) < PREFIX:
+            self._pieces = [b"".join(self._pieces)]
+        end = PREFIX + int.from_bytes(self._pieces[0][:PREFIX], "big")
+        if self._length < end:
+            raise LookupError
+        whole = b"".join(self._pieces)
+        self._pieces, self._length = [whole[end:]], self._length - end
+        return marshal.loads(whole[PREFIX:end])  # noqa: S302
 
 
 def receive(end: socket.socket, inbox: Inbox) -> Any:
