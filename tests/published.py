@@ -11,6 +11,7 @@ from models.artifact import read_artifact
 from models.model import SegmentationModel
 from models.playbook import load_playbooks
 from models.registry import Registry
+from tests.sharing import made_once
 from training.demo import write_demo
 from training.fit import Order, fit
 
@@ -31,13 +32,18 @@ class Published:
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     """Two versions, never to be changed by a test."""
-    data, directory = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("models")
-    first_file, second_file = data / "first.csv.gz", data / "second.csv.gz"
-    write_demo(first_file, customers=600, seed=1, start=FIRST_DAY, days=DAYS)
-    write_demo(second_file, customers=500, seed=2, start=FIRST_DAY, days=DAYS)
-    first = trained(first_file, directory)
-    Registry(directory).activate(first)
-    return Published(directory, first, trained(second_file, directory), first_file)
+    folder = made_once(tmp_path_factory, "published", _publish)
+    first = Registry(folder / "models").active()
+    (second,) = set(Registry(folder / "models").versions()) - {first}
+    return Published(folder / "models", first, second, folder / "first.csv.gz")
+
+
+def _publish(folder: Path) -> None:
+    first, second = folder / "first.csv.gz", folder / "second.csv.gz"
+    write_demo(first, customers=600, seed=1, start=FIRST_DAY, days=DAYS)
+    write_demo(second, customers=500, seed=2, start=FIRST_DAY, days=DAYS)
+    Registry(folder / "models").activate(trained(first, folder / "models"))
+    trained(second, folder / "models")
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,10 @@ from service.store.reader import Reader
 from service.store.schema import verified_models
 from tests.published import Published
 from tests.service.serving import NOW, TestClient, serving, settings_for
+from tests.sharing import made_once
 
 Proofs = Sequence[Mapping[str, object]]
+OWN = "own.sqlite3"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,11 +36,16 @@ def _bare_environment() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def proofs(published: Published, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Proofs:
     """What a store remembers once both models were proved: that takes seconds, so it is done once."""
-    engine = open_engine(_copied(migrated_sqlite, tmp_path_factory.mktemp("proofs")))
-    prover = Prover(engine, Reader(engine))
-    for version in (published.first, published.second):
-        directory = published.directory / version
-        prover.prove(read_artifact(directory), directory, NOW)
+
+    def prove(folder: Path) -> None:
+        engine = open_engine(_copied(migrated_sqlite, folder))
+        prover = Prover(engine, Reader(engine))
+        for version in (published.first, published.second):
+            directory = published.directory / version
+            prover.prove(read_artifact(directory), directory, NOW)
+        engine.dispose()
+
+    engine = open_engine(f"sqlite:///{made_once(tmp_path_factory, 'proofs', prove) / OWN}")
     with engine.connect() as connection:
         rows = [dict(row._mapping) for row in connection.execute(verified_models.select())]
     engine.dispose()
@@ -100,7 +107,7 @@ def shoppers(published: Published) -> Mapping[str, list[dict[str, Any]]]:
 
 
 def _copied(migrated: Path, folder: Path) -> str:
-    path = folder / "own.sqlite3"
+    path = folder / OWN
     path.write_bytes(migrated.read_bytes())
     return f"sqlite:///{path}"
 
