@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.artifact import read_artifact
 from models.model import SegmentationModel
-from models.playbook import load_playbooks
 from models.proof import unpickle
 from models.registry import Registry
 from service.scoring import ScoreOrder, score
 from tests.service.serving import serving, settings_for
-from training.fit import Order, fit
 from training.reading.source import read
 from training.workspace import Workspace
 
@@ -41,13 +40,11 @@ def transactions(retail: str) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_every_real_customer_gets_one_answer_by_transactions_features_file_and_pipeline(
-    retail: str, tmp_path: Path, database_url: str
+    retail: str, real_models: Path, tmp_path: Path, database_url: str
 ) -> None:
-    models_dir = tmp_path / "models"
-    artifact = fit(Order(sources=[retail], models_dir=models_dir, playbooks=load_playbooks()), lambda said: None)
-    Registry(models_dir).activate(artifact.version)
+    artifact = read_artifact(real_models / Registry(real_models).active())
     as_of = artifact.manifest.as_of.isoformat()
-    settings = settings_for(database_url, models_dir)
+    settings = settings_for(database_url, real_models)
     posted: dict[str, dict[str, Any]] = {}
     refused = 0
     with serving(settings, clock=lambda: artifact.manifest.as_of) as client:

@@ -23,8 +23,6 @@ from training.customers import Customers
 from training.errors import TooFewCustomers, UnreadableSource
 from training.workspace import Workspace
 
-MONTH_BEFORE = datetime(2011, 11, 10, tzinfo=UTC)
-
 
 @pytest.fixture(scope="module")
 def trained(published: Published) -> tuple[Path, Artifact]:
@@ -202,12 +200,12 @@ def test_a_handful_of_customers_is_refused_with_a_sentence(tmp_path: Path) -> No
 
 
 @pytest.fixture(scope="module")
-def real_month_more(retail: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, Artifact]:
-    """The model of the real shop, and the one of a month before, in whose place it was made."""
-    models_dir = tmp_path_factory.mktemp("models")
-    early = train(Path(retail), models_dir, segments=range(3, 11), as_of=MONTH_BEFORE)
-    Registry(models_dir).activate(early.version)
-    return early, train(Path(retail), models_dir, segments=range(3, 11))
+def real_month_more(real_models: Path) -> tuple[Artifact, Artifact]:
+    """The model of the real shop a month before, and the one made in its place."""
+    registry = Registry(real_models)
+    late = registry.active()
+    (early,) = set(registry.versions()) - {late}
+    return read_artifact(real_models / early), read_artifact(real_models / late)
 
 
 @pytest.fixture(scope="module")
