@@ -1,6 +1,6 @@
 """Cleaning and summing up in the engine, against the fold of one customer and against published figures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import ibis
@@ -14,7 +14,7 @@ from models.cleaning import RULES
 from models.line import Line
 from models.summary import Summary, fold
 from tests.shop import LINES, day
-from training.cleaning import clean
+from training.cleaning import Cleaned, clean
 from training.cleaning_report import cleaning_report
 from training.reading.lines import SCHEMA, Lines
 from training.reading.source import read
@@ -23,6 +23,7 @@ from training.workspace import Workspace
 
 AS_OF = datetime(2011, 12, 10, tzinfo=UTC)
 RULE_NAMES = [rule.name for rule in RULES]
+Real = tuple[Lines, Cleaned, CustomerSummaries]
 
 
 def stored(lines: Iterable[tuple[str, Line]], workspace: Workspace) -> Lines:
@@ -69,10 +70,18 @@ def test_lines_after_as_of_do_not_count() -> None:
         assert {rule.rule: rule.removed for rule in cleaned.rules}["after_as_of"] == 1
 
 
-def test_the_real_file_is_cleaned_to_the_known_counts(retail: str) -> None:
+@pytest.fixture(scope="module")
+def real(retail: str) -> Iterator[Real]:
+    """The real file read, cleaned and summed up."""
     with Workspace() as workspace:
-        cleaned = clean(read([retail], workspace), AS_OF, workspace)
-        report = cleaning_report(cleaned, summarise(cleaned).summaries)
+        lines = read([retail], workspace)
+        cleaned = clean(lines, AS_OF, workspace)
+        yield lines, cleaned, summarise(cleaned)
+
+
+def test_the_real_file_is_cleaned_to_the_known_counts(real: Real) -> None:
+    _, cleaned, found = real
+    report = cleaning_report(cleaned, found.summaries)
     assert report.rows == 541_909
     assert {rule.rule: (rule.matched, rule.removed, rule.remaining) for rule in report.rules} == {
         "unreadable": (0, 0, 541_909),
@@ -90,11 +99,9 @@ def test_the_real_file_is_cleaned_to_the_known_counts(retail: str) -> None:
     assert report.customers == 4_324
 
 
-def test_for_every_real_customer_the_engine_and_the_fold_agree(retail: str) -> None:
-    with Workspace() as workspace:
-        lines = read([retail], workspace)
-        found = summarise(clean(lines, AS_OF, workspace))
-        known = lines.table.filter(row.customer.notnull()).order_by("line").to_pyarrow().to_pylist()
+def test_for_every_real_customer_the_engine_and_the_fold_agree(real: Real) -> None:
+    read_lines, _, found = real
+    known = read_lines.table.filter(row.customer.notnull()).order_by("line").to_pyarrow().to_pylist()
     customers: dict[str, list[Line]] = {}
     for one in known:
         at = one["at"].replace(tzinfo=UTC).timestamp()
@@ -107,21 +114,18 @@ def test_for_every_real_customer_the_engine_and_the_fold_agree(retail: str) -> N
     same(found, {customer: summary for customer, summary in folded.items() if summary is not None})
 
 
-def test_purchase_rows_customers_and_revenue_before_duplicates_are_the_published_ones(retail: str) -> None:
-    with Workspace() as workspace:
-        table = read([retail], workspace).table
-        clean_rows = table.filter(
-            row.customer.notnull() & ~row.invoice.startswith("C") & (row.quantity > 0) & (row.price > 0)
-        )
-        figures = clean_rows.agg(
-            rows=row.count(), customers=row.customer.nunique(), revenue=(row.quantity * row.price).sum()
-        ).to_pyarrow().to_pylist()[0]  # fmt: skip
+def test_purchase_rows_customers_and_revenue_before_duplicates_are_the_published_ones(real: Real) -> None:
+    clean_rows = real[0].table.filter(
+        row.customer.notnull() & ~row.invoice.startswith("C") & (row.quantity > 0) & (row.price > 0)
+    )
+    figures = clean_rows.agg(
+        rows=row.count(), customers=row.customer.nunique(), revenue=(row.quantity * row.price).sum()
+    ).to_pyarrow().to_pylist()[0]  # fmt: skip
     assert (figures["rows"], figures["customers"], round(figures["revenue"], 2)) == (397_884, 4_338, 8_911_407.90)
 
 
-def test_the_pair_of_80_995_makes_no_champion(retail: str) -> None:
-    with Workspace() as workspace:
-        found = summarise(clean(read([retail], workspace), AS_OF, workspace))
+def test_the_pair_of_80_995_makes_no_champion(real: Real) -> None:
+    found = real[2]
     index = found.ids.index("16446")
     assert found.summaries.orders[index] == 1
     assert found.summaries.units[index] == 2
