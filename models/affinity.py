@@ -11,12 +11,12 @@ people buy it again, and where they run out the products most bought in the segm
 import copy
 import math
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from models.errors import UnknownSegment
 from models.evidence import Record
@@ -30,6 +30,7 @@ ORDER_WEIGHT = 0.8  # an order counts this much of the next later one
 COUNT = 10
 
 Kind = Literal["repeat", "bought_together", "popular"]
+Count = Annotated[int, Field(ge=0, le=2**53)]  # so that an array of floats has it as it is
 
 
 class Chances(Record):
@@ -48,9 +49,9 @@ class Chances(Record):
 class SegmentProducts(Record):
     """The same counts within a segment: `buyers` per product, `support` per product and neighbour."""
 
-    customers: int
-    buyers: tuple[int, ...]
-    support: tuple[tuple[int, ...], ...]
+    customers: Count
+    buyers: tuple[Count, ...]
+    support: tuple[tuple[Count, ...], ...]
 
 
 class ProductAffinities(Record):
@@ -63,14 +64,14 @@ class ProductAffinities(Record):
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    customers: int
+    customers: Count
     products: tuple[str, ...]
     descriptions: tuple[str | None, ...]
-    buyers: tuple[int, ...]
-    repeat_buyers: tuple[int, ...]
-    recent: tuple[int, ...]
+    buyers: tuple[Count, ...]
+    repeat_buyers: tuple[Count, ...]
+    recent: tuple[Count, ...]
     neighbours: tuple[tuple[int, ...], ...]
-    support: tuple[tuple[int, ...], ...]
+    support: tuple[tuple[Count, ...], ...]
     scores: tuple[tuple[float, ...], ...]
     segments: dict[int, SegmentProducts]
     chances: Chances = Chances()

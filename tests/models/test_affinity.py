@@ -148,6 +148,8 @@ def test_it_is_the_same_as_json() -> None:
         ({"neighbours": ((1, 9), *NEIGHBOURS[1:])}, "a neighbour is not one of the 8 products"),
         ({"scores": ((0.5, 0.0), *SCORES[1:])}, "a score is not positive"),
         ({"buyers": (0, *MINED.buyers[1:])}, "nobody bought"),
+        ({"recent": (-1, *MINED.recent[1:])}, "greater than or equal to 0"),
+        ({"repeat_buyers": (10**400, *MINED.repeat_buyers[1:])}, "less than or equal to"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(changed: dict[str, object], says: str) -> None:
