@@ -67,7 +67,7 @@ class Channel:
     process: ScribeProcess | None
     thread: threading.Thread | None = None
     inbox: Inbox = field(default_factory=Inbox)
-    unsent: memoryview | bytes = b""
+    unsent: bytes = b""
 
 
 class GroupCommit:
@@ -292,7 +292,7 @@ class GroupCommit:
     def _send(self, channel: Channel, message: bytes) -> None:
         """Sends as much as the channel takes, and the rest when it takes more."""
         assert self._loop is not None  # noqa: S101 (start has set it)
-        channel.unsent = memoryview(message)
+        channel.unsent = message
         if not self._sent(channel):
             self._loop.add_writer(channel.end, self._send_on, channel)
 
@@ -304,11 +304,13 @@ class GroupCommit:
     def _sent(self, channel: Channel) -> bool:
         """Whether all is sent, or nobody reads: whoever reads from there is told the same, and sees to it."""
         try:
-            channel.unsent = channel.unsent[channel.end.send(channel.unsent) :]
+            sent = channel.end.send(channel.unsent)
         except BlockingIOError:
             pass
         except OSError:
             return True
+        else:
+            channel.unsent = channel.unsent[sent:]
         return not channel.unsent
 
     def _read(self, channel: Channel) -> None:
