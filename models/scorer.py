@@ -7,7 +7,6 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +16,20 @@ from models.axis_line import Line, Start
 from models.scorer_arrays import TRANSFORMS, ScorerArrays
 
 
-class Placement(NamedTuple):
+class Placement:
     """Where one customer lies: indices of the nearest and second nearest centre, and how surely.
 
     `contributions[f]` is by how much feature f makes the nearest centre nearer than the second, in squared
     scaled distance; they add up to `margin`, the difference of the two squared distances.
     """
 
-    nearest: int
-    second: int
-    confidence: float
-    contributions: list[float]
+    __slots__ = ("confidence", "contributions", "nearest", "second")
+
+    def __init__(self, nearest: int, second: int, confidence: float, contributions: list[float]) -> None:
+        self.nearest = nearest
+        self.second = second
+        self.confidence = confidence
+        self.contributions = contributions
 
     @property
     def margin(self) -> float:

@@ -11,7 +11,9 @@ from models.model import SegmentationModel
 from models.outlook import NextSegment
 from service.advice import Advice
 from service.assigned import Assigned
+from service.store.utc_time import utc_text as stored_text
 
+NO_FRACTION = ".000000"
 NOWHERE = (0, 0, 0.0)  # no orders, no segment
 NO_DECAY = '"decays_on":null,"becomes":null,'
 CONTRIBUTION_DECIMALS = 4
@@ -41,11 +43,11 @@ class AnswerEncoder:
         self.placed = [[self._place(_json(model.version), one, other) for other in self.names] for one in self.names]
         self.contributions = ",".join([f"{_json(name).replace('%', '%%')}:%s" for name in model.features])
         self.phrases = [[_phrase(typical) for typical in of_segment] for of_segment in explainer.typical]
-        self._latest = (datetime.min, "")  # noqa: DTZ901  (no moment that is ever asked for)
 
     def encode(self, assigned: Assigned) -> str:
         """The answer that the row stores."""
-        case, row, nearest, second, contributions, strongest, decay, following = assigned
+        case, row, nearest, contributions = assigned.case, assigned.row, assigned.nearest, assigned.contributions
+        decay, following = assigned.decay, assigned.following
         features: Mapping[str, Any] = case.features
         # looked for here, and only then told: hardly a customer has one
         get = features.get
@@ -53,12 +55,12 @@ class AnswerEncoder:
         outside = self.outside(features) if beyond else "[]"
         confidence = repr(row.confidence)
         rest = repr(round((1.0 - row.confidence) * self.to_runner_up, SHARE_DECIMALS))
-        before, between, after = self.placed[nearest][second]
+        before, between, after = self.placed[nearest][assigned.second]
         shares = [format(one, ROUNDED) for one in contributions]
         return (
             f'{{"assignment_id":"{row.id}","customer_id":{text_of(row.customer_id)},'
-            f'"as_of":"{self._moment(case.as_of)}",{before}{confidence}{between}{confidence}{after}{rest}}}],'
-            f'"reasons":[{self._reasons(case.values, nearest, shares, strongest)}],'
+            f'"as_of":"{utc_text(case.as_of)}",{before}{confidence}{between}{confidence}{after}{rest}}}],'
+            f'"reasons":[{self._reasons(case.values, nearest, shares, assigned.strongest)}],'
             f'"contributions":{{{self.contributions % tuple(shares)}}},'
             f'"margin":{format(_margin(contributions), ROUNDED)},'
             f"{NO_DECAY if decay is None else self.decay(decay.on, decay.becomes)}"
@@ -98,14 +100,6 @@ class AnswerEncoder:
         spend, to_spend = NOWHERE[:2] if by_spend is None else by_spend
         return self.following(orders, to_orders, value, spend, to_spend)
 
-    def _moment(self, moment: datetime) -> str:
-        """A batch has one moment for all its customers; it is written once."""
-        known, text = self._latest
-        if known is not moment:
-            text = utc_text(moment)
-            self._latest = (moment, text)
-        return text
-
     def _reasons(self, values: Sequence[float], nearest: int, shares: Sequence[str], strongest: Sequence[int]) -> str:
         typical, phrases = self._explainer.typical[nearest], self.phrases[nearest]
         said = []
@@ -122,7 +116,8 @@ class AnswerEncoder:
 
 def utc_text(moment: datetime) -> str:
     """ISO 8601 in UTC with Z, as every time in an answer is written."""
-    return moment.isoformat().replace("+00:00", "Z")
+    text = stored_text(moment)
+    return text if moment.microsecond else text.replace(NO_FRACTION, "")
 
 
 def _margin(contributions: Sequence[float]) -> float:

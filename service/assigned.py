@@ -23,18 +23,31 @@ class Case(NamedTuple):
     bought: Mapping[str, Bought] | None = None
 
 
-class Assigned(NamedTuple):
+class Assigned:
     """A customer whose segment is decided: the row to store, and what the answer is worded from meanwhile.
 
     `nearest` and `second` index the model's segments; `contributions` are in the order of its features, of which
     `strongest` carried the decision. `decay` is where the customer goes by buying nothing, `following` by buying more.
     """
 
-    case: Case
-    row: Assignment
-    nearest: int
-    second: int
-    contributions: Sequence[float]
-    strongest: Sequence[int]
-    decay: Decay | None
-    following: NextSegment | None
+    __slots__ = ("case", "contributions", "decay", "following", "nearest", "row", "second", "strongest")
+
+    def __init__(
+        self,
+        case: Case,
+        row: Assignment,
+        nearest: int,
+        second: int,
+        contributions: Sequence[float],
+        strongest: Sequence[int],
+        decay: Decay | None,
+        following: NextSegment | None,
+    ) -> None:
+        self.case = case
+        self.row = row
+        self.nearest = nearest
+        self.second = second
+        self.contributions = contributions
+        self.strongest = strongest
+        self.decay = decay
+        self.following = following

@@ -58,14 +58,16 @@ def case_of(request: SegmentRequest | PurchasesRequest, served: ServedModel, now
     as_of = request.as_of or now
     if as_of > now + CLOCK_SKEW:
         raise InvalidRequest([Fault("/as_of", f"is {as_of:%Y-%m-%d}, which has not come yet; send today or earlier")])
+    sent: Any = request.features
+    transactions = request.transactions
     if served.model.columns:
         _check_has_features_only(request)
-    elif (request.features is None) == (request.transactions is None):
-        have = "neither is" if request.features is None else "both are"
+    elif (sent is None) == (transactions is None):
+        have = "neither is" if sent is None else "both are"
         raise InvalidRequest([Fault("", f"send exactly one of features and transactions; {have} here")])
-    if request.transactions is not None:
+    if transactions is not None:
         return _from_transactions(customer_id, request.lines(), served, as_of)
-    features: Mapping[str, Any] = request.features
+    features: Mapping[str, Any] = sent
     if None in features.values():
         features = {name: value for name, value in features.items() if value is not None}
     return Case(customer_id, as_of, _deciding(features, served), features, NOTHING_IGNORED)

@@ -156,7 +156,8 @@ class Batch:
         if not isinstance(one, Assigned) or not _same_request(one.row, stored):
             raise KeyReused(REUSED)
         again = remembered(stored, served)
-        return Remembered(again._replace(case=again.case._replace(ignored=one.case.ignored)), served)
+        again.case = again.case._replace(ignored=one.case.ignored)
+        return Remembered(again, served)
 
     def _columns(self, start: int, customers: CheckedColumns) -> DecidedColumns | None:
         """The same by columns; None where some of the items are stored and some are not, or not as they are here."""

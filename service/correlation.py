@@ -65,7 +65,7 @@ class Correlator:
         return Correlation(request_id, trace_of(parents) if parents else None)
 
     def _new_id(self) -> str:
-        return f"{self._prefix}{next(self._numbers):06x}"
+        return self._prefix + format(next(self._numbers), "06x")
 
 
 def trace_of(parents: list[bytes]) -> Trace:

@@ -8,10 +8,18 @@ TEXT_LENGTH = len("2011-12-10T00:00:00.000000Z")
 LENGTH_OF_ZONE = len("+00:00")
 
 
+_latest = (datetime.min, "")  # noqa: DTZ901  (no moment that is ever asked for)
+
+
 def utc_text(time: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SS.ffffffZ`, always 27 characters, so that text order is time order."""
-    in_utc = time if time.tzinfo is UTC else aware(time)
-    return in_utc.isoformat(timespec="microseconds")[:-LENGTH_OF_ZONE] + "Z"
+    global _latest
+    known, text = _latest  # an answer is told and stored by one moment, and so are all of a batch
+    if known is not time:
+        in_utc = time if time.tzinfo is UTC else aware(time)
+        text = in_utc.isoformat(timespec="microseconds")[:-LENGTH_OF_ZONE] + "Z"
+        _latest = (time, text)
+    return text
 
 
 def aware(time: datetime) -> datetime:
