@@ -1,23 +1,11 @@
 """What is remembered of one customer's purchases: sums, counts, first and last. Features need nothing else."""
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import mul
-from typing import TypeVar
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-
-from models.affinity import Bought
-from models.cleaning import RULE, can_be_duplicate, is_non_product, kind
-from models.line import Line
-
-DECIMALS = 6  # of sums of money and units
-
-T = TypeVar("T", str, float)
 
 
 class Summary(Struct, frozen=True, gc=False):
@@ -70,119 +58,3 @@ class Summaries:
 
     def __len__(self) -> int:
         return len(self.first_at)
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """A customer's lines after cleaning: the summary (None where no order is left), what was left out, and by product
-    what was bought and kept."""
-
-    summary: Summary | None
-    ignored: Mapping[str, int]
-    bought: Mapping[str, Bought]
-
-
-def fold(lines: Iterable[Line], as_of: float) -> Folded:
-    """Clean one customer's lines by `models.cleaning` and sum up what is left at `as_of` (seconds UTC)."""
-    ignored: Counter[str] = Counter()
-    purchases: list[Line] = []
-    returns: list[Line] = []
-    seen: set[Line] = set()
-    for line in lines:
-        rule = kind(line, as_of)
-        if rule and not RULE[rule].returns:
-            ignored[rule] += 1
-        elif rule and line.price <= 0:
-            ignored["price_not_positive"] += 1
-        elif is_non_product(line.product):
-            ignored["non_product"] += 1
-        elif line in seen and can_be_duplicate(line):
-            ignored["duplicate"] += 1
-        else:
-            seen.add(line)
-            (returns if rule else purchases).append(line)
-    kept = without_cancelled(purchases, returns)
-    bought = _sum([line.quantity * line.price for line in purchases])
-    # some shops write a cancellation with its quantity positive: the invoice says that it came back
-    returned = _sum([abs(line.quantity) * line.price for line in returns])
-    # what tells the order a line belongs to: its invoice, or its moment where lines have no invoice
-    orders = [line.at if line.invoice is None else line.invoice for line in kept]
-    products = _by_product(kept, orders)
-    summary = _summary(kept, len(set(orders)), bought, returned, len(products)) if kept else None
-    return Folded(summary, ignored, products)
-
-
-def without_cancelled(purchases: Sequence[Line], returns: Sequence[Line]) -> list[Line]:
-    """The purchases that no full cancellation undid.
-
-    A return undoes the latest purchase before it of the same product, price and quantity that is not undone
-    yet. Walking back in time, a purchase is undone when it meets a return still waiting for one. (The pair of
-    80,995 paper craft birdies, bought and cancelled within minutes, must not make anyone a champion.)
-    """
-    waiting: dict[tuple[str | None, float, float], list[float]] = {}
-    for line in returns:
-        waiting.setdefault((line.product, line.price, abs(line.quantity)), []).append(line.at)
-    if not waiting:
-        return list(purchases)
-    undone: set[int] = set()
-    candidates = [
-        (line.at, line.invoice or "", index, (line.product, line.price, line.quantity))
-        for index, line in enumerate(purchases)
-        if (line.product, line.price, line.quantity) in waiting
-    ]
-    open_returns = {key: sorted(times) for key, times in waiting.items()}
-    depth: Counter[tuple[str | None, float, float]] = Counter()
-    for at, _, index, key in sorted(candidates, reverse=True, key=lambda one: one[:3]):
-        times = open_returns[key]
-        while times and times[-1] >= at:
-            times.pop()
-            depth[key] += 1
-        if depth[key]:
-            depth[key] -= 1
-            undone.add(index)
-    return [line for index, line in enumerate(purchases) if index not in undone]
-
-
-def _sum(values: Iterable[float]) -> float:
-    # Rounded, because engines add in any order: the last bits must not decide a segment or an artifact's digest.
-    return round(math.fsum(values), DECIMALS)
-
-
-def _by_product(kept: Sequence[Line], orders: Sequence[object]) -> dict[str, Bought]:
-    """In how many orders each product was bought, and when last. `orders` tells the order of each line."""
-    made: dict[str, set[object]] = {}
-    last: dict[str, float] = {}
-    for (_, product, _, at, _, _, _), order in zip(kept, orders, strict=True):
-        if product is None:
-            continue
-        if product not in last:
-            made[product], last[product] = {order}, at
-            continue
-        made[product].add(order)
-        last[product] = max(last[product], at)
-    return {product: Bought(len(made[product]), last[product]) for product in sorted(made)}
-
-
-def _summary(kept: Sequence[Line], orders: int, bought: float, returned: float, products: int) -> Summary:
-    _, _, quantities, moments, prices, countries, _ = zip(*kept, strict=True)
-    return Summary(
-        first_at=min(moments),
-        last_at=max(moments),
-        orders=orders,
-        lines=len(kept),
-        units=_sum(quantities),
-        revenue=_sum(map(mul, quantities, prices)),
-        price_sum=_sum(prices),
-        bought=bought,
-        returned=returned,
-        typical_quantity=_most_frequent(quantities),
-        products=products or None,
-        country=_most_frequent(named) if (named := [name for name in countries if name]) else None,
-    )
-
-
-def _most_frequent(values: Sequence[T]) -> T:
-    """Of equals the smallest quantity and the alphabetically first country, in every engine alike."""
-    counted = Counter(values)
-    most = max(counted.values())
-    return min(value for value, times in counted.items() if times == most)

@@ -11,10 +11,10 @@ from pydantic_core import to_json
 from models.axis import Values
 from models.category import expand
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute_one
+from models.fold import fold
 from models.line import Line
 from models.outlook import Decay, NextSegment, columns_of
 from models.scorer import Placement
-from models.summary import fold
 from service.assigned import Assigned, Case
 from service.errors import Fault, InvalidRequest
 from service.purchases_decoder import PurchasesRequest

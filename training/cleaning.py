@@ -115,7 +115,7 @@ def _kept(asked: Table) -> Table:
 
 
 def _undone(purchases: Table, returns: Table) -> Table:
-    """The purchases that a full cancellation undid: `models.summary.without_cancelled` as running sums.
+    """The purchases that a full cancellation undid: `models.fold.without_cancelled` as running sums.
 
     Walking back in time over one customer's product at one price and quantity, a return opens and a purchase
     closes. With s the opened less the closed so far, a purchase met an open return exactly when s does not fall

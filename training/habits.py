@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from models.features import DAY
+from models.fold import DECIMALS
 from models.habit import WEEKDAYS, BestHour, BestWeekday, Habits, PreferredCountry, PreferredProduct
 from models.spread import Spread
-from models.summary import DECIMALS
 from training.workspace import Workspace
 
 Values = NDArray[np.float64]

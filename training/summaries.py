@@ -1,4 +1,4 @@
-"""One summary per customer from cleaned lines: the fold of `models.summary` as Ibis expressions."""
+"""One summary per customer from cleaned lines: `models.fold` as Ibis expressions."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ import numpy as np
 from ibis import Table
 from ibis import _ as row
 
-from models.summary import DECIMALS, Summaries
+from models.fold import DECIMALS
+from models.summary import Summaries
 from training.cleaning import Cleaned
 
 NUMBERS = (

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 
 from models.features import FEATURES, NAMES, compute, compute_one
+from models.fold import fold
 from models.line import Line
-from models.summary import Summaries, fold
+from models.summary import Summaries
 from tests.shop import LINES, bought, day
 
 AS_OF = day(100)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from models.axis import Axis
 from models.features import FEATURES, NAMES, compute
+from models.fold import fold
 from models.line import Line
 from models.outlook import FAR, MOST_ORDERS, ByOrders, BySpend, Decay, NextSegment, Outlook, columns_of
 from models.scorer import Scorer
 from models.scorer_arrays import Membership, ScorerArrays
-from models.summary import Summaries, fold
+from models.summary import Summaries
 from tests.shop import DAY, LINES, bought, day
 
 MIDNIGHT = datetime(2011, 12, 10, tzinfo=UTC)

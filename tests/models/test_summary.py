@@ -3,8 +3,9 @@
 from hypothesis import given
 
 from models.affinity import Bought
+from models.fold import fold
 from models.line import Line
-from models.summary import Summaries, fold
+from models.summary import Summaries
 from tests.shop import LINES, bought, day
 
 LATER = day(365)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ibis import _ as row
 
 from models.cleaning import RULES
+from models.fold import fold
 from models.line import Line
-from models.summary import Summary, fold
+from models.summary import Summary
 from tests.shop import LINES, day
 from training.cleaning import Cleaned, clean
 from training.cleaning_report import cleaning_report
