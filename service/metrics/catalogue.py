@@ -78,7 +78,9 @@ BUILD_INFO = Metric("segmentation_build_info", _level, "1 for the version that r
 SERIES_DROPPED = Metric(
     "segmentation_series_dropped_total", _counter, "Series that were not kept, because there was no room for more."
 )
-CPU = Metric("process_cpu_seconds_total", _counter, "Processor time of all processes that answer, ended ones too.")
+CPU = Metric(
+    "process_cpu_seconds_total", _counter, "Processor time of all processes that answer and write, ended ones too."
+)
 
 METRICS = (
     REQUESTS, REQUEST_SECONDS, IN_FLIGHT, ASSIGNMENTS, LAST_ASSIGNED, BATCH_CUSTOMERS, QUEUE_ROWS, QUEUE_ROWS_LIMIT,

@@ -4,7 +4,7 @@ import marshal
 import socket
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -37,12 +37,11 @@ def write(end: socket.socket, engine: sa.Engine, cpu: Callable[[], float] = lamb
     processor time used.
     """
     scribe, inbox = Scribe(engine), Inbox()
-    with suppress(ChannelClosed, OSError), end:  # nobody is left to be told
+    with end, closing(scribe), suppress(ChannelClosed, OSError):  # nobody is left to be told
         while True:
             group: list[list[Entry]] = [marshal.loads(submission) for submission in receive(end, inbox)]  # noqa: S302
             report = scribe.write(group)
             end.sendall(packed((*report[:3], cpu())))
-    scribe.close()
 
 
 def packed_entries(rows: Sequence[Assignment]) -> bytes:

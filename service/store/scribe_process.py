@@ -4,10 +4,12 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
 
 from service.store.database import open_engine
 from service.store.scribe import write
 
+PIECE = 65_536  # bytes that are read at once
 FIRST = 3  # after standard input, output and error
 
 
@@ -22,21 +24,21 @@ class ScribeProcess:
             _write(url, theirs.detach())
         theirs.close()
 
-    def wait(self, patience: float) -> None:
-        """Waits until it has ended after `end` was closed; one that has not within these seconds is ended."""
-        deadline = time.monotonic() + patience
-        while not self._ended():
-            if time.monotonic() > deadline:
+    def finish(self, patience: float) -> None:
+        """Tells it that no more comes, and returns when it has ended; where that takes longer than these seconds, it is
+        ended."""
+        with self.end:
+            self.end.settimeout(patience)
+            try:
+                self.end.shutdown(socket.SHUT_WR)
+                while self.end.recv(PIECE):  # reports that nobody waits for
+                    pass
+            except (TimeoutError, BlockingIOError):
                 os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-                return
-            time.sleep(0.005)
-
-    def _ended(self) -> bool:
-        try:
-            return os.waitpid(self.pid, os.WNOHANG)[0] != 0
-        except ChildProcessError:  # somebody else has waited for it
-            return True
+            except OSError:  # it is gone already
+                pass
+        with suppress(ChildProcessError):  # somebody else has waited for it
+            os.waitpid(self.pid, 0)
 
 
 def _write(url: str, end: int) -> None:
@@ -44,11 +46,13 @@ def _write(url: str, end: int) -> None:
     status = 1
     try:
         # Whoever stops the service stops the process that answers, which closes the channel once all is written.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
+        for asked in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(asked, signal.SIG_IGN)
         # The port, the lifeline and whatever else was open are not this process's to keep open.
-        os.closerange(FIRST, end)
-        os.closerange(end + 1, os.sysconf("SC_OPEN_MAX"))
+        for number in map(int, os.listdir("/dev/fd")):  # noqa: PTH208 (numbers and no paths)
+            if number >= FIRST and number != end:
+                with suppress(OSError):  # it was for the listing
+                    os.close(number)
         write(socket.socket(fileno=end), open_engine(url), time.process_time)
         status = 0
     finally:

@@ -171,8 +171,8 @@ class GroupCommit:
         if self._watch is not None:
             self._watch.cancel()
         channel = self._channel or channel
-        self._shut(channel)
-        await loop.run_in_executor(None, _ended, channel, self._patience if self._drained.is_set() else 0.0)
+        self._leave(channel)
+        await loop.run_in_executor(None, _finish, channel, self._patience if self._drained.is_set() else 0.0)
 
     def _admit(self, count: int) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._closing:
@@ -331,23 +331,22 @@ class GroupCommit:
     def _replace(self, lost: Channel) -> None:
         """The scribe is gone without having been told to: what it was at may be stored or not, a thread goes on."""
         logger.error("The process that writes to the database is gone; this one writes from now on.")
-        self._shut(lost)
-        if lost.process is not None:
-            lost.process.wait(self._patience)
+        self._leave(lost)
+        _finish(lost, 0.0)
         self._open(self._threaded())
         cause = StoreUnavailable(f"Who writes to the database was ended; {UNKNOWN}")
         self._settle([cause] * len(self._under_way))
 
-    def _shut(self, channel: Channel) -> None:
+    def _leave(self, channel: Channel) -> None:
         assert self._loop is not None  # noqa: S101 (start has set it)
         self._loop.remove_reader(channel.end)
         self._loop.remove_writer(channel.end)
-        channel.end.close()
 
 
-def _ended(channel: Channel, patience: float) -> None:
-    """Waits for the scribe's end."""
+def _finish(channel: Channel, patience: float) -> None:
+    """Closes the channel and waits for the scribe's end."""
     if channel.process is not None:
-        channel.process.wait(patience)
+        channel.process.finish(patience)
     elif channel.thread is not None:
+        channel.end.close()
         channel.thread.join(patience)

@@ -1,9 +1,11 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -13,6 +15,7 @@ import sqlalchemy as sa
 
 from service.store import postgresql_ledger
 from service.store.assignment import Assignment
+from service.store.channel import Inbox, packed, receive
 from service.store.database import open_engine
 from service.store.errors import RowRefused, StoreBusy, StoreClosed, StoreError, StoreUnavailable
 from service.store.ledger import Entry
@@ -426,20 +429,22 @@ def test_a_scribe_that_was_killed_is_replaced_and_who_waited_is_told(engine: Eng
     assert {rows[0].id, rows[2].id} <= stored(engine)
 
 
-def test_a_scribe_ends_when_the_process_that_has_it_is_gone_and_closes_its_files(engine: Engine) -> None:
-    process = ScribeProcess(url_of(engine))
-    try:
-        opened = psutil.Process(process.pid).open_files()
-        assert opened == []
-    finally:
-        process.end.close()
-    process.wait(10.0)
+def test_a_scribe_keeps_nothing_open_that_was_and_ends_when_no_more_comes(engine: Engine, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)), (tmp_path / "opened").open("w") as opened:
+        process = ScribeProcess(url_of(engine))
+        try:
+            process.end.sendall(packed([]))
+            assert receive(process.end, Inbox())[0] == []
+            watched = psutil.Process(process.pid)
+            assert opened.name not in [one.path for one in watched.open_files()]
+            assert psutil.CONN_LISTEN not in [one.status for one in watched.net_connections()]
+        finally:
+            process.finish(10.0)
     assert not psutil.pid_exists(process.pid)
 
 
 def test_a_scribe_that_does_not_end_by_itself_is_ended(engine: Engine) -> None:
     process = ScribeProcess(url_of(engine))
     os.kill(process.pid, signal.SIGSTOP)
-    process.end.close()
-    process.wait(0.05)
+    process.finish(0.05)
     assert not psutil.pid_exists(process.pid)
