@@ -66,6 +66,12 @@ def _compare(kind: str, rounds: int, folder: Path) -> int:
     return int((seconds > MOST_SECONDS and times > MOST_TIMES) or memory > MOST_MEGABYTES)
 
 
+def _memory(process: psutil.Process) -> int:
+    """What it has in memory, and those that it started have beyond that."""
+    own: int = process.memory_info().rss
+    return own + sum(child.memory_full_info().uss for child in process.children())
+
+
 def _start(command: Sequence[str], environment: dict[str, str], runs_in: Path) -> Start:
     port = free_port()
     started = time.perf_counter()
@@ -77,7 +83,7 @@ def _start(command: Sequence[str], environment: dict[str, str], runs_in: Path) -
     )
     try:
         _first_answer(process, port, bodies.encoded(bodies.customers(1))[0])
-        return Start(time.perf_counter() - started, psutil.Process(process.pid).memory_info().rss / 1e6)
+        return Start(time.perf_counter() - started, _memory(psutil.Process(process.pid)) / 1e6)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()

@@ -14,8 +14,12 @@ FIRST = 3  # after standard input, output and error
 
 
 class ScribeProcess:
-    """A process that writes until `end`, or the process that has it, is gone. To be made before there are threads,
-    connections and an event loop, as it is a copy of this process."""
+    """A process that writes until `end`, or the process that has it, is gone.
+
+    It is a copy of this process that opens a connection of its own. To be made before there are threads, which might
+    hold a lock for ever in the copy, and before a database is open: SQLite's files must not be open across a fork
+    (sqlite.org/howtocorrupt.html, 2.6), and seen here, two processes then take each other's locks for their own.
+    """
 
     def __init__(self, url: str) -> None:
         self.end, theirs = socket.socketpair()
