@@ -18,7 +18,7 @@ class ScribeProcess:
 
     It is a copy of this process that opens a connection of its own. To be made before there are threads, which might
     hold a lock for ever in the copy, and before a database is open: SQLite's files must not be open across a fork
-    (sqlite.org/howtocorrupt.html, 2.6), and seen here, two processes then take each other's locks for their own.
+    (sqlite.org/howtocorrupt.html, 2.6); where one was, workers told 503 of a file that was fine.
     """
 
     def __init__(self, url: str) -> None:
