@@ -48,7 +48,6 @@ from service.store.keys import KeyStore
 from service.store.personal_data import PersonalData
 from service.store.quotas import Quotas
 from service.store.reader import Reader
-from service.store.scribe_process import ScribeProcess
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
 from service.suppressed import Suppressed
@@ -75,11 +74,10 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     board: Board | None = None,
     seat: int = 0,
-    scribe: ScribeProcess | None = None,
 ) -> FastAPI:
     """The application for these settings. Nothing is opened before it starts. `board` has what several processes count,
-    of which this one has the seat of this number; `scribe` is who writes, a thread where there is none."""
-    service = assemble(settings, clock, board, seat, scribe)
+    of which this one has the seat of this number."""
+    service = assemble(settings, clock, board, seat)
     tracing = _tracing(settings, clock)
 
     @contextlib.asynccontextmanager
@@ -159,7 +157,6 @@ def assemble(
     clock: Callable[[], datetime],
     board: Board | None = None,
     seat: int = 0,
-    scribe: ScribeProcess | None = None,
 ) -> Service:
     """The parts of the service, none of them started: what `create_app` and the command line build on."""
     engine = open_engine(settings.store_url)
@@ -174,7 +171,7 @@ def assemble(
     )
     board = board or Board()
     recorder = Recorder(board.take(seat))
-    writer, ids = GroupCommit(engine, settings.queue_rows, observer=recorder, process=scribe), UlidFactory()
+    writer, ids = GroupCommit(engine, settings.queue_rows, observer=recorder), UlidFactory()
     idempotency = Idempotency(IdempotencyKeys(engine), ids, clock)
     key_store, key = KeyStore(engine), settings.api_key.get_secret_value() if settings.api_key else None
     personal = PersonalData(engine)

@@ -96,8 +96,9 @@ def _serve_by_many(settings: Settings, count: int) -> int:
 def _answer(settings: Settings, listening: socket.socket | None, board: Board | None = None, seat: int = 0) -> None:
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
     gc.freeze()  # what was imported stays, and need not be looked at again by each collection while the model is read
-    scribe = ScribeProcess(settings.store_url) if hasattr(os, "fork") else None  # before there are threads
-    app = create_app(settings, board=board, seat=seat, scribe=scribe)
+    app = create_app(settings, board=board, seat=seat)
+    if hasattr(os, "fork"):
+        app.state.service.writer.written_by(ScribeProcess(settings.store_url))
     patience = Patience(
         settings.head_seconds,
         settings.body_idle_seconds,

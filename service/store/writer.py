@@ -75,9 +75,9 @@ class GroupCommit:
     one transaction, and then each who waited is answered.
 
     `capacity` bounds the rows that wait or are being written; `patience` is how many seconds a transaction may take
-    before its waiters, and all behind them, are told that the database does not answer. The scribe is `process`, which
-    is worth it where many are answered (a fifth more at 16 connections), or a thread where there is none, or it is
-    gone. All methods belong to the event loop in which `start` was called.
+    before its waiters, and all behind them, are told that the database does not answer. The scribe is a thread, or the
+    process that `written_by` named, which is worth it where many are answered (a fifth more at 16 connections); where
+    that is gone, a thread goes on. All methods belong to the event loop in which `start` was called.
     """
 
     def __init__(
@@ -86,13 +86,12 @@ class GroupCommit:
         capacity: int = 100_000,
         patience: float = 10.0,
         observer: Observer | None = None,
-        process: ScribeProcess | None = None,
     ) -> None:
         self._engine = engine
         self._observer = observer
         self._capacity = capacity
         self._patience = patience
-        self._process = process
+        self._process: ScribeProcess | None = None
         self._channel: Channel | None = None
         self._pending: list[Submission] = []
         self._under_way: list[Submission] = []
@@ -108,6 +107,10 @@ class GroupCommit:
         self.rows = 0
         self.last_commit_seconds = 0.0
         self.scribe_cpu = 0.0  # seconds of processor time, of a scribe that is a process
+
+    def written_by(self, process: ScribeProcess) -> None:
+        """Has this process write; to be told before `start`."""
+        self._process = process
 
     def start(self) -> None:
         """Starts the scribe; to be called once, inside the running event loop."""

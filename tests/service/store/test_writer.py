@@ -47,8 +47,9 @@ def url_of(engine: Engine) -> str:
 
 @asynccontextmanager
 async def running(engine: Engine, **options: Any) -> AsyncIterator[GroupCommit]:
-    process = ScribeProcess(url_of(engine)) if BY_A_PROCESS else None
-    writer = GroupCommit(engine, process=process, **options)
+    writer = GroupCommit(engine, **options)
+    if BY_A_PROCESS:
+        writer.written_by(ScribeProcess(url_of(engine)))
     writer.start()
     try:
         yield writer
@@ -412,7 +413,8 @@ def test_a_scribe_that_was_killed_is_replaced_and_who_waited_is_told(engine: Eng
 
     async def run() -> None:
         process = ScribeProcess(url_of(engine))
-        writer = GroupCommit(engine, process=process)
+        writer = GroupCommit(engine)
+        writer.written_by(process)
         writer.start()
         await writer.commit(rows[:1])
         async with locked(engine):
