@@ -21,11 +21,10 @@ Told = tuple[str, str, float, str, str]  # an error as it goes over the channel
 
 
 class Report(NamedTuple):
-    """What became of a group: for each submission None where its rows are stored, or what is wrong; whether the
-    database did its work; the seconds that the last transaction took; and the processor time used by now."""
+    """What became of a group: for each submission None where its rows are stored, or what is wrong; the seconds that
+    the last transaction took; and the processor time used by now."""
 
     outcomes: list[Told | None]
-    answered: bool
     seconds: float
     cpu: float
 
@@ -39,9 +38,9 @@ def write(end: socket.socket, engine: sa.Engine, cpu: Callable[[], float] = lamb
     scribe, inbox = Scribe(engine), Inbox()
     with end, closing(scribe), suppress(ChannelClosed, OSError):  # nobody is left to be told
         while True:
-            group: list[list[Entry]] = [marshal.loads(submission) for submission in receive(end, inbox)]  # noqa: S302
+            group: list[list[Entry]] = [marshal.loads(submission) for submission in receive(end, inbox)]  # noqa: S302 (from this program)
             report = scribe.write(group)
-            end.sendall(packed((*report[:3], cpu())))
+            end.sendall(packed((*report[:2], cpu())))
 
 
 def packed_entries(rows: Sequence[Assignment]) -> bytes:
@@ -60,8 +59,7 @@ class Scribe:
     def write(self, group: Sequence[Sequence[Entry]]) -> Report:
         """Writes the group in one transaction; if a row is refused, its halves, down to the one at fault."""
         outcomes = self._write(group)
-        answered = all(one is None or isinstance(one, RowRefused) for one in outcomes)
-        return Report([None if one is None else told(one) for one in outcomes], answered, self._seconds, 0.0)
+        return Report([None if one is None else told(one) for one in outcomes], self._seconds, 0.0)
 
     def close(self) -> None:
         """Gives the connection back."""

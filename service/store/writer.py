@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -241,22 +240,32 @@ class GroupCommit:
     def _told(self, report: Report) -> None:
         """The scribe is done with the group."""
         outcomes: list[StoreError | None] = [None if one is None else untold(one) for one in report.outcomes]
-        self.scribe_cpu = report.cpu
+        self.scribe_cpu = max(self.scribe_cpu, report.cpu)  # a thread that goes on tells none of its own
         stored = [submission for submission, error in zip(self._under_way, outcomes, strict=True) if error is None]
         if stored:
             self.commits += 1
             self.rows += sum([len(submission.rows) for submission in stored])
             self.last_commit_seconds = report.seconds
-            if self._observer is not None:
-                self._observer.committed(stored, report.seconds)
+            self._tell(stored, report.seconds)
         cause = next((error for error in outcomes if isinstance(error, StoreUnavailable)), None)
         if cause is not None:
             self._outage = Outage(cause, time.monotonic() + RETRY_AFTER)
-            if self._observer is not None:
-                self._observer.failed()
+            self._tell([], report.seconds)
         else:
             self._outage = None
         self._settle(outcomes)
+
+    def _tell(self, stored: Sequence[Submission], seconds: float) -> None:
+        """Whoever looks on keeps nobody waiting; nothing stored is a failure."""
+        if self._observer is None:
+            return
+        try:
+            if stored:
+                self._observer.committed(stored, seconds)
+            else:
+                self._observer.failed()
+        except Exception:
+            logger.exception("a transaction was made and could not be told of")
 
     def _look(self) -> None:
         """Looks whether the scribe gets on; runs only while somebody waits."""
@@ -328,8 +337,11 @@ class GroupCommit:
             self._replace(channel)
             return
         channel.inbox.add(piece)
-        with suppress(LookupError):
-            self._told(Report(*channel.inbox.take()))
+        try:
+            report = Report(*channel.inbox.take())
+        except LookupError:  # there is more to come
+            return
+        self._told(report)
 
     def _replace(self, lost: Channel) -> None:
         """The scribe is gone without having been told to: what it was at may be stored or not, a thread goes on."""

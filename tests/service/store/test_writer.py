@@ -450,3 +450,22 @@ def test_a_scribe_that_does_not_end_by_itself_is_ended(engine: Engine) -> None:
     os.kill(process.pid, signal.SIGSTOP)
     process.finish(0.05)
     assert not psutil.pid_exists(process.pid)
+
+
+def test_an_observer_that_fails_keeps_nobody_waiting(engine: Engine) -> None:
+    class Failing:
+        def committed(self, group: object, seconds: float) -> None:
+            raise LookupError
+
+        def failed(self) -> None:
+            raise LookupError
+
+    rows = [assignment("1"), assignment("2")]
+
+    async def run() -> None:
+        async with running(engine, observer=Failing()) as writer, asyncio.timeout(10):
+            for row in rows:
+                await writer.commit([row])
+
+    asyncio.run(run())
+    assert stored(engine) == {row.id for row in rows}
