@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from service import live_keys
 from service.caller import Caller
-from service.key_token import new_token
+from service.key_token import PREFIX, new_token
 from service.live_keys import LiveKeys
 from service.store.database import open_engine
 from service.store.errors import StoreError
@@ -143,7 +143,7 @@ def test_the_setting_may_look_like_a_key_from_the_store(engine: sa.Engine) -> No
 
 def test_the_store_has_no_secret(engine: sa.Engine, database_url: str) -> None:
     token = made(database_url, "read")
-    secret = token.text.rpartition("_")[2]
+    secret = token.text.removeprefix(f"{PREFIX}{token.id}_")
     with engine.connect() as connection:
         row = connection.execute(sa.text("SELECT * FROM api_keys")).one()
     assert secret not in repr(row)
