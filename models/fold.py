@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import mul
 from typing import TypeVar
 
-from models.affinity import Bought
+from models.bought import Bought
 from models.cleaning import RULE, can_be_duplicate, is_non_product, kind
 from models.line import Line
 from models.summary import Summary
@@ -41,11 +41,13 @@ def fold(lines: Iterable[Line], as_of: float) -> Folded:
             ignored["price_not_positive"] += 1
         elif is_non_product(line.product):
             ignored["non_product"] += 1
-        elif line in seen and can_be_duplicate(line):
-            ignored["duplicate"] += 1
         else:
-            seen.add(line)
-            (returns if rule else purchases).append(line)
+            known = len(seen)
+            seen.add(line)  # looked up and added at once: to hash a line costs more than all else asked of it
+            if len(seen) == known and can_be_duplicate(line):
+                ignored["duplicate"] += 1
+            else:
+                (returns if rule else purchases).append(line)
     kept = without_cancelled(purchases, returns)
     bought = _sum([line.quantity * line.price for line in purchases])
     # some shops write a cancellation with its quantity positive: the invoice says that it came back

@@ -8,12 +8,13 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from models.affinity import ProductAdvisor, ProductAffinities
+from models.affinity import ProductAffinities
 from models.artifact import PLAYBOOKS, PRODUCTS, REFERENCE, SCORER, SEGMENTS, Artifact
 from models.category import Column, columns
 from models.errors import ArtifactRefused, UnknownSegment
 from models.manifest import Manifest
 from models.playbook import DEFAULT, Playbook, Playbooks, playbook_for
+from models.product_advisor import ProductAdvisor
 from models.scorer import Scorer
 from models.scorer_arrays import ScorerArrays
 from models.segment import Segment

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from models.affinity import COUNT, Bought, ProductAdvisor, RecommendedProduct
+from models.bought import Bought
 from models.holdout import held_out
 from models.model import SegmentationModel
 from models.playbook import Playbooks, playbook_for
+from models.product_advisor import COUNT, ProductAdvisor
+from models.recommended_product import RecommendedProduct
 from models.segment import Segment
 
 CHANCE_DECIMALS = 4

@@ -4,8 +4,8 @@ from datetime import date
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from models.affinity import Kind
 from models.playbook import Playbook
+from models.recommended_product import Kind
 from service.problem import Problem
 from service.store.assignment import Assignment
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from models.affinity import Bought
+from models.bought import Bought
 from models.outlook import Decay, NextSegment
 from service.store.assignment import Assignment
 

@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from models.line import Line
-from service.request import LARGEST_LINE, LONGEST_TEXT, plain_moment
+from service.request import plain_moment
+from service.sent_purchases import SentPurchases, SentTransaction
 
 MOST_MOMENTS = 16_384  # whose seconds are remembered: the lines of an invoice have one, and shops send days often
-
-_Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
-_Amount = Annotated[float, msgspec.Meta(ge=-LARGEST_LINE, le=LARGEST_LINE)]
 
 
 class PurchasesRequest(NamedTuple):
@@ -34,12 +32,12 @@ class PurchasesDecoder:
 
     def __init__(self, max_transactions: int) -> None:
         self._most = max_transactions
-        self._decoder = msgspec.json.Decoder(_Request)
+        self._decode = msgspec.json.Decoder(SentPurchases).decode
 
     def decode(self, body: bytes) -> PurchasesRequest | None:
         """None for what is not of the usual form: it may be wrong, and it may be right in another way."""
         try:
-            sent = self._decoder.decode(body)
+            sent = self._decode(body)
             if not 1 <= len(sent.transactions) <= self._most:
                 return None
             as_of = plain_moment(sent.as_of) if sent.as_of is not None else None
@@ -48,24 +46,7 @@ class PurchasesDecoder:
             return None
 
 
-class _Transaction(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    quantity: _Amount
-    invoice_date: str
-    unit_price: _Amount
-    invoice_no: _Text | None = None
-    stock_code: _Text | None = None
-    description: _Text | None = None
-    country: _Text | None = None
-
-
-class _Request(msgspec.Struct, forbid_unknown_fields=True):
-    customer_id: str | int
-    transactions: list[_Transaction]
-    as_of: str | None = None
-    features: None = None
-
-
-def _lines(transactions: Sequence[_Transaction]) -> list[Line]:
+def _lines(transactions: Sequence[SentTransaction]) -> list[Line]:
     """The same as `Transaction.line` makes, for half of what a call and a constructor per line cost."""
     new = tuple.__new__
     return [

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.affinity import COUNT, Bought, Chances, ProductAdvisor, ProductAffinities
+from models.affinity import Chances, ProductAffinities
+from models.bought import Bought
 from models.hit_rate import HitRates, RecommendationRecord, Share
+from models.product_advisor import COUNT, ProductAdvisor
 from training.affinities import Orders, mine, recent
 
 Values = NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from models.affinity import Bought
+from models.bought import Bought
 from models.fold import fold
 from models.line import Line
 from models.summary import Summaries

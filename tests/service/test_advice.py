@@ -6,8 +6,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.affinity import Bought, ProductAdvisor, ProductAffinities, SegmentProducts
+from models.affinity import ProductAffinities, SegmentProducts
+from models.bought import Bought
 from models.model import SegmentationModel
+from models.product_advisor import ProductAdvisor
 from service.advice import CHANCE_DECIMALS, Advice
 
 TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(['{"product":"A"', "\\", '\\"', '"', "\x7f\u2028", "É 😀"]))

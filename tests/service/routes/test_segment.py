@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from models.affinity import REPEAT_SHARE, ProductAffinities
+from models.affinity import ProductAffinities
 from models.artifact import PRODUCTS
 from models.holdout import held_out
 from models.model import SegmentationModel
+from models.product_advisor import REPEAT_SHARE
 from service.answer import AnswerRecord
 from service.store.database import open_engine
 from service.store.reader import Reader

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.affinity import REPEAT_SHARE, Bought, ProductAdvisor, ProductAffinities, SegmentProducts
+from models.affinity import ProductAffinities, SegmentProducts
+from models.bought import Bought
 from models.errors import UnknownSegment
+from models.product_advisor import REPEAT_SHARE, ProductAdvisor
 
 PRODUCTS = tuple("ABCDEFGH")
 P = len(PRODUCTS)
