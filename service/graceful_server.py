@@ -6,8 +6,8 @@ import time
 from types import FrameType
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.http_connection import HttpConnection
 from service.readiness import Readiness
 
 TICK_SECONDS = 0.05
@@ -45,7 +45,7 @@ class GracefulServer(uvicorn.Server):
     async def _until(self, moment: float, *, nobody_is_idle: bool = False) -> None:
         counter = 0
         while time.monotonic() < moment and not self.force_exit:
-            if nobody_is_idle and not any(map(_is_idle, self._connections())):
+            if nobody_is_idle and not any(one.is_idle() for one in self._connections()):
                 return
             await asyncio.sleep(TICK_SECONDS)
             counter += 1
@@ -61,11 +61,5 @@ class GracefulServer(uvicorn.Server):
             if cycle is not None and not cycle.response_started:
                 cycle.keep_alive = False  # it has the headers of before already
 
-    def _connections(self) -> list[HttpToolsProtocol]:
-        return [one for one in self.server_state.connections if isinstance(one, HttpToolsProtocol)]
-
-
-def _is_idle(connection: HttpToolsProtocol) -> bool:
-    """Whether no request is under way on it; one may have been sent and not have arrived."""
-    cycle = connection.cycle
-    return cycle is None or cycle.response_complete
+    def _connections(self) -> list[HttpConnection]:
+        return [one for one in self.server_state.connections if isinstance(one, HttpConnection)]

@@ -2,25 +2,18 @@
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Protocol
 
 from starlette.types import Message, Scope, Send
 
 from service.caller import KEY as CALLER
 from service.caller import NOBODY
 from service.correlation import REQUEST_ID, Correlation, Correlator
+from service.cycle import Cycle
 from service.exchange import Exchange, exchange_of
 from service.metrics.recorder import OTHER
 from service.observed import Observer, tell
 from service.problem import Problem, new_request_id, problem_of, raw_problem
 from service.templates import UNMATCHED
-
-
-class Cycle(Protocol):
-    """A request that the application has, or will have in a moment, and its way to the client."""
-
-    scope: Scope
-    send: Send
 
 
 class Refusals:
@@ -40,7 +33,7 @@ class Refusals:
         exchange = exchange_of(cycle.scope)
         if exchange is None:  # the application begins with the event loop's next turn
             problem = problem_of(error, self._settled_id(cycle.scope["headers"]))
-            cycle.send = _overruled(cycle.scope, problem.status)
+            cycle.overruled = _overruled(cycle.scope, problem.status)
         else:
             problem = problem_of(error, exchange.correlation.request_id)
             exchange.to_client = _overruled(cycle.scope, problem.status)

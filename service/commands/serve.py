@@ -15,8 +15,8 @@ import uvicorn
 from service import log
 from service.app import create_app, prepare
 from service.commands.parsers import Commands
-from service.corked_protocol import CorkedProtocol
 from service.graceful_server import GracefulServer
+from service.http_connection import HttpConnection
 from service.metrics.board import Board
 from service.patience import Patience
 from service.refusals import Refusals
@@ -116,7 +116,7 @@ def _answer(settings: Settings, listening: socket.socket | None, board: Board | 
         server_header=False,
         proxy_headers=False,  # whom to believe is the door's to say
         ws="none",
-        http=cast(type[asyncio.Protocol], partial(CorkedProtocol, patience=patience, refusals=refusals)),
+        http=cast(type[asyncio.Protocol], partial(HttpConnection, patience=patience, refusals=refusals)),
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     server = GracefulServer(config, app.state.service.readiness, settings.drain_seconds)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from service.corked_protocol import CorkedProtocol
+from service.http_connection import HttpConnection
 from service.patience import Patience, Wait
 from service.refusals import Refusals
 from tests.service.requests import by_features
@@ -152,7 +153,7 @@ def test_a_connection_that_nobody_uses_any_more_is_closed_after_its_answer(caplo
         config = uvicorn.Config(answer, log_config=None)
         config.load()
         patience, state, loop = Patience(60, 60, 60, another=0.1), ServerState(), asyncio.get_running_loop()
-        protocol = partial(CorkedProtocol, config, state, {}, patience=patience, refusals=Refusals([]))
+        protocol: Any = partial(HttpConnection, config, state, {}, patience=patience, refusals=Refusals([]))
         server = await loop.create_server(protocol, "127.0.0.1", 0)
         async with server:
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
