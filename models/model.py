@@ -137,7 +137,7 @@ def _advisor(artifact: Artifact) -> ProductAdvisor | None:
     affinities = _read(artifact, PRODUCTS, _PRODUCTS.validate_json)
     if affinities is None:
         return None
-    advisor = ProductAdvisor(affinities)
+    advisor = ProductAdvisor.of(affinities)
     del affinities
     gc.collect()  # Python keeps tuples for later use, and with each of them a megabyte around it, until it collects
     return advisor

@@ -8,10 +8,9 @@ which what sold lately counts for more. The highest chances are recommended, not
 people buy it again, and where they run out the products most bought in the segment.
 """
 
-import copy
 import math
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,12 @@ from numpy.typing import NDArray
 from models.affinity import NEIGHBOURS, ProductAffinities
 from models.bought import Bought
 from models.errors import UnknownSegment
+from models.product_arrays import ProductArrays
 from models.recommended_product import Pair, RecommendedProduct
 
 Values = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-REPEAT_SHARE = 0.1  # a repeat purchase good: this share of its buyers bought it in two or more orders
 ORDER_WEIGHT = 0.8  # an order counts this much of the next later one
 COUNT = 10
 
@@ -41,58 +40,28 @@ class Basket(NamedTuple):
     orders: int
 
 
-class Curve(NamedTuple):
-    """Log odds as a weighted sum of c figures, and a constant. `weights` has the shape (c,)."""
-
-    weights: Values
-    constant: float
-
-    @classmethod
-    def of(cls, coefficients: Sequence[float]) -> "Curve":
-        """Of the weights and, as the last, the constant."""
-        return cls(np.array(coefficients[:-1]), coefficients[-1])
-
-    def at(self, made_of: Values) -> Values:
-        """Log odds of n cases, shape (n, c). Rounded, so that no last bit decides which of two equals is first."""
-        scored: Values = made_of @ self.weights
-        scored += self.constant
-        return scored.round(9)
-
-
 class ProductAdvisor:
     """Recommends products. Prepared once from what was mined, then asked for one customer after another."""
 
-    def __init__(self, affinities: ProductAffinities) -> None:
-        """What was mined is taken over into arrays: as tuples it is several times the size."""
-        self.products, self.descriptions = affinities.products, affinities.descriptions
-        self._customers = affinities.customers
-        self._index = {product: index for index, product in enumerate(affinities.products)}
-        self._buyers = np.array(affinities.buyers, dtype=np.float64)
-        self._again = np.array(affinities.repeat_buyers, dtype=np.float64) >= REPEAT_SHARE * self._buyers
-        self._neighbours = _padded(affinities.neighbours).astype(np.intp)
-        self._scores = _padded(affinities.scores)
-        self._support = _narrow(_padded(affinities.support))
-        self._segment_support = {
-            segment_id: _narrow(_padded(one.support)) for segment_id, one in affinities.segments.items()
-        }
-        self._popular = {
-            segment_id: self._most_bought(np.array(one.buyers, dtype=np.float64), one.customers)
-            for segment_id, one in affinities.segments.items()
-        }
-        self._lately = _lately(np.array(affinities.recent, dtype=np.float64))
-        self._fresh_curve = Curve.of(affinities.chances.fresh)
-        self._repeat_curve = Curve.of(affinities.chances.repeat)
+    def __init__(self, mined: ProductArrays, recent: Values) -> None:
+        """Of what was mined, at a moment when `recent` (shape (p,)) was sold in the last weeks."""
+        self.products, self.descriptions = mined.products, mined.descriptions
+        self._mined = mined
+        self._lately = np.log((recent + 1) / (np.mean(recent) + 1)) if len(recent) else recent
+
+    @classmethod
+    def of(cls, affinities: ProductAffinities) -> "ProductAdvisor":
+        """Of what was mined, at its own moment."""
+        return cls(ProductArrays(affinities), np.array(affinities.recent, dtype=np.float64))
+
+    def as_sold(self, recent: Values) -> "ProductAdvisor":
+        """The same advisor at a moment when `recent` (shape (p,)) was sold in the last weeks."""
+        return ProductAdvisor(self._mined, recent)
 
     @property
     def segments(self) -> Set[int]:
         """The ids of the segments it can recommend products in."""
-        return self._popular.keys()
-
-    def as_sold(self, recent: Values) -> "ProductAdvisor":
-        """The same advisor at a moment when `recent` (shape (p,)) was sold in the last weeks."""
-        other = copy.copy(self)
-        other._lately = _lately(recent)
-        return other
+        return self._mined.popular.keys()
 
     def recommend(
         self, bought: Mapping[str, Bought] | None, segment_id: int, count: int = COUNT, *, new_only: bool = False
@@ -103,8 +72,9 @@ class ProductAdvisor:
         `new_only` nothing bought before at all. Without purchases, what members of the segment buy more than others.
         Raises UnknownSegment.
         """
-        if segment_id not in self._popular:
-            known = ", ".join(str(one) for one in self._popular)
+        popular = self._mined.popular.get(segment_id)
+        if popular is None:
+            known = ", ".join([str(one) for one in self.segments])
             raise UnknownSegment(f"no products were mined for segment {segment_id}; there are segments {known}")
         found: list[RecommendedProduct] = []
         if bought and len((basket := self.basket(bought)).rows):
@@ -112,12 +82,13 @@ class ProductAdvisor:
         if len(found) == count:
             return found
         taken = {one.product for one in found}.union(bought or ())
-        products, descriptions = self.products, self.descriptions
-        for index, buyers in zip(*self._popular[segment_id], strict=True):
+        first = len(taken) + max(count, 0)  # of so many there are enough that are not taken
+        for index, buyers in zip(popular.products[:first].tolist(), popular.buyers[:first].tolist(), strict=True):
             if len(found) >= count:
                 break
-            if products[index] not in taken:
-                found.append(RecommendedProduct(products[index], descriptions[index], "popular", None, 0, int(buyers)))
+            product = self.products[index]
+            if product not in taken:
+                found.append(RecommendedProduct(product, self.descriptions[index], "popular", None, 0, buyers))
         return found[: max(count, 0)]
 
     def basket(self, bought: Mapping[str, Bought]) -> Basket:
@@ -125,7 +96,7 @@ class ProductAdvisor:
 
         Nearly every order has some product the customer did not buy later, so that the moments count the orders.
         """
-        index = self._index
+        index = self._mined.index
         rows: list[int] = []
         times: list[float] = []
         last: list[float] = []
@@ -150,9 +121,11 @@ class ProductAdvisor:
 
     def repeats(self, basket: Basket) -> tuple[Indices, Values]:
         """What may be bought again: indices of r products, and what their chance is made of, shape (r, 4)."""
-        may = self._again.take(basket.rows) | (basket.times >= 2)
+        may = self._mined.again.take(basket.rows) | (basket.times >= 2)
         rows = basket.rows[may]
         made_of = np.empty((len(rows), 4))
+        if not len(rows):
+            return rows, made_of
         made_of[:, 0] = np.log(basket.times[may])
         made_of[:, 1] = np.log1p(basket.since[may])
         made_of[:, 2] = math.log(basket.orders)
@@ -169,8 +142,8 @@ class ProductAdvisor:
 
     def _spoken_for(self, basket: Basket) -> tuple[Indices, Values]:
         """The neighbours of all m products one after another, shape (m * NEIGHBOURS,), and each one's weight."""
-        speaks = self._scores.take(basket.rows, axis=0) * (ORDER_WEIGHT**basket.since)[:, None]
-        return self._neighbours.take(basket.rows, axis=0).ravel(), speaks.ravel()
+        speaks = self._mined.scores.take(basket.rows, axis=0) * (ORDER_WEIGHT**basket.since)[:, None]
+        return self._mined.neighbours.take(basket.rows, axis=0).ravel(), speaks.ravel()
 
     def _affinity(self, basket: Basket, others: Indices, speaks: Values) -> Values:
         affinity = np.bincount(others, speaks, len(self._lately)).astype(np.float64, copy=False)
@@ -187,12 +160,12 @@ class ProductAdvisor:
     def _likely(self, basket: Basket, segment_id: int, count: int, new_only: bool) -> list[RecommendedProduct]:
         others, speaks = self._spoken_for(basket)
         rows, made_of = self._made_of(self._affinity(basket, others, speaks))
-        scored = self._fresh_curve.at(made_of)
+        scored = self._mined.fresh_curve.at(made_of)
         if not new_only:
             again, made_of = self.repeats(basket)
             if len(again):
                 rows = np.concatenate((rows, again))
-                scored = np.concatenate((scored, self._repeat_curve.at(made_of)))
+                scored = np.concatenate((scored, self._mined.repeat_curve.at(made_of)))
         best = _best(rows, scored, count)
         bought = basket.rows.tolist()
         times = dict(zip(bought, basket.times.tolist(), strict=True))
@@ -210,7 +183,7 @@ class ProductAdvisor:
                     "bought_together" if pair else "repeat",
                     1 / (1 + math.exp(-score)),
                     0 if pair else int(times[row]),
-                    int(self._buyers[row]),
+                    self._mined.buyers.item(row),
                     pair,
                 )
             )
@@ -235,39 +208,11 @@ class ProductAdvisor:
     def _pair(self, bought: int, row: int, place: int, segment_id: int) -> Pair:
         return Pair(
             self.products[bought],
-            int(self._support[bought, place]),
-            int(self._segment_support[segment_id][bought, place]),
-            int(self._buyers[bought]),
-            float(self._buyers[row]) / self._customers,
+            int(self._mined.support[bought, place]),
+            int(self._mined.segment_support[segment_id][bought, place]),
+            int(self._mined.buyers[bought]),
+            float(self._mined.buyers[row]) / self._mined.customers,
         )
-
-    def _most_bought(self, buyers: Values, customers: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """What members buy more than others (lift over 1) by number of buyers, then the rest of the shop's products.
-
-        The products' indices and the buyers to name: the members', or where the segment has none the shop's; shape
-        (p,) each.
-        """
-        typical = buyers * self._customers <= self._buyers * customers
-        order = np.lexsort((np.arange(len(buyers)), -self._buyers, -buyers, typical))
-        return _narrow(order), _narrow(np.where(buyers > 0, buyers, self._buyers)[order])
-
-
-def _padded(rows: Sequence[Sequence[float]]) -> Values:
-    """Rows of different lengths as one array of NEIGHBOURS columns, with zeros behind."""
-    padded = np.zeros((len(rows), NEIGHBOURS))
-    for index, row in enumerate(rows):
-        padded[index, : len(row)] = row
-    return padded
-
-
-def _narrow(counts: NDArray[Any]) -> NDArray[Any]:
-    """Counts in as few bytes each as the largest needs: there are many, and each process has them."""
-    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
-
-
-def _lately(recent: Values) -> Values:
-    """How each product sold lately against the average product, as a logarithm."""
-    return np.log((recent + 1) / (np.mean(recent) + 1)) if len(recent) else recent
 
 
 def _best(rows: Indices, scored: Values, count: int) -> list[tuple[int, float]]:

@@ -55,7 +55,7 @@ def measure(orders: Orders, seed: int) -> RecommendationRecord | None:
     chances = _fitted(orders, 1, seed)
     before = _before(orders, 0)
     mined = mine(before, _end(before)).model_copy(update={"chances": chances})
-    advisor, rank = ProductAdvisor(mined), _by_popularity(before)
+    advisor, rank = ProductAdvisor.of(mined), _by_popularity(before)
     hits = [
         _hits(one, at, rank)
         for at, those in _by_moment(orders, before, 0, MOST_HELD_OUT, seed, advisor)
@@ -89,7 +89,7 @@ def _fitted(orders: Orders, held: int, seed: int) -> Chances:
     """The curves that best tell what the orders `held` from the last had, from what was bought before them."""
     before = _before(orders, held)
     mined = mine(before, _end(before))
-    usual, advisor = Chances(), ProductAdvisor(mined)
+    usual, advisor = Chances(), ProductAdvisor.of(mined)
     parts: dict[str, list[tuple[Values, NDArray[np.bool_]]]] = {"repeat": [], "fresh": []}
     for at, those in _by_moment(orders, before, held, MOST_FITTED, seed, advisor):
         for one in those:

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from models.affinity import ProductAffinities, SegmentProducts
 from models.bought import Bought
 from models.errors import UnknownSegment
-from models.product_advisor import REPEAT_SHARE, ProductAdvisor
+from models.product_advisor import ProductAdvisor
+from models.product_arrays import REPEAT_SHARE
 
 PRODUCTS = tuple("ABCDEFGH")
 P = len(PRODUCTS)
@@ -32,7 +33,7 @@ MINED = ProductAffinities(
         2: SegmentProducts(customers=0, buyers=(0,) * P, support=tuple((0,) * len(row) for row in SUPPORT)),
     },
 )
-ADVISOR = ProductAdvisor(MINED)
+ADVISOR = ProductAdvisor.of(MINED)
 
 baskets = st.dictionaries(
     st.sampled_from([*PRODUCTS, "unknown"]), st.builds(Bought, st.integers(1, 5), st.floats(0, 1e9))
@@ -85,7 +86,7 @@ def test_the_pair_named_is_the_one_that_speaks_most() -> None:
 
 
 def test_a_later_order_speaks_louder() -> None:
-    early, late = ProductAdvisor(MINED), 86_400.0
+    early, late = ProductAdvisor.of(MINED), 86_400.0
     before = early.affinity(early.basket({"A": Bought(1, 0.0), "D": Bought(1, late)}))
     after = early.affinity(early.basket({"A": Bought(1, late), "D": Bought(1, 0.0)}))
     assert before[1] == pytest.approx(0.8 * after[1])
@@ -113,7 +114,7 @@ def test_who_bought_nothing_gets_what_the_segment_buys_more_than_others() -> Non
 def test_what_sells_lately_comes_first_among_equals() -> None:
     sold = [5.0] * P
     sold[7] = 50.0
-    later = ProductAdvisor(MINED).as_sold(np.array(sold))
+    later = ProductAdvisor.of(MINED).as_sold(np.array(sold))
     assert [one.product for one in later.recommend({"D": Bought(1, 0.0)}, 1)][:2] == ["H", "C"]
     assert codes({"D": Bought(1, 0.0)})[:2] == ["C", "H"]
 
@@ -135,7 +136,7 @@ def test_a_shop_without_products_recommends_none() -> None:
         customers=3, products=(), descriptions=(), buyers=(), repeat_buyers=(), recent=(), neighbours=(), support=(),
         scores=(), segments={1: SegmentProducts(customers=3, buyers=(), support=())},
     )  # fmt: skip
-    assert ProductAdvisor(empty).recommend({"A": Bought(2, 0.0)}, 1) == []
+    assert ProductAdvisor.of(empty).recommend({"A": Bought(2, 0.0)}, 1) == []
 
 
 def test_it_is_the_same_as_json() -> None:

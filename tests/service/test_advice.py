@@ -25,7 +25,7 @@ def selling(products: list[str], description: str, model: SegmentationModel) -> 
         support=ones, scores=scores,
         segments={one.id: SegmentProducts(customers=10, buyers=(7,) * p, support=ones) for one in model.segments},
     )  # fmt: skip
-    return replace(model, advisor=ProductAdvisor(mined))
+    return replace(model, advisor=ProductAdvisor.of(mined))
 
 
 @given(st.lists(TEXTS, min_size=4, max_size=12, unique=True).map(sorted), TEXTS)

@@ -10,7 +10,7 @@ from models.affinity import ProductAffinities
 from models.artifact import PRODUCTS
 from models.holdout import held_out
 from models.model import SegmentationModel
-from models.product_advisor import REPEAT_SHARE
+from models.product_arrays import REPEAT_SHARE
 from service.answer import AnswerRecord
 from service.store.database import open_engine
 from service.store.reader import Reader
