@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import mul
 from typing import TypeVar
 
 from models.bought import Bought
@@ -49,14 +48,16 @@ def fold(lines: Iterable[Line], as_of: float) -> Folded:
             else:
                 (returns if rule else purchases).append(line)
     kept = without_cancelled(purchases, returns)
-    bought = _sum([line.quantity * line.price for line in purchases])
     # some shops write a cancellation with its quantity positive: the invoice says that it came back
     returned = _sum([abs(line.quantity) * line.price for line in returns])
     # what tells the order a line belongs to: its invoice, or its moment where lines have no invoice
     orders = [line.at if line.invoice is None else line.invoice for line in kept]
     products = _by_product(kept, orders)
-    summary = _summary(kept, len(set(orders)), bought, returned, len(products)) if kept else None
-    return Folded(summary, ignored, products)
+    if not kept:
+        return Folded(None, ignored, products)
+    revenue = _value(kept)
+    bought = revenue if len(kept) == len(purchases) else _value(purchases)
+    return Folded(_summary(kept, len(set(orders)), revenue, bought, returned, len(products)), ignored, products)
 
 
 def without_cancelled(purchases: Sequence[Line], returns: Sequence[Line]) -> list[Line]:
@@ -95,22 +96,31 @@ def _sum(values: Iterable[float]) -> float:
     return round(math.fsum(values), DECIMALS)
 
 
+def _value(lines: Sequence[Line]) -> float:
+    return _sum([quantity * price for _, _, quantity, _, price, _, _ in lines])
+
+
 def _by_product(kept: Sequence[Line], orders: Sequence[object]) -> dict[str, Bought]:
     """In how many orders each product was bought, and when last. `orders` tells the order of each line."""
-    made: dict[str, set[object]] = {}
+    first: dict[str, object] = {}
+    further: dict[str, set[object]] = {}  # of the few products that were bought in more orders than one
     last: dict[str, float] = {}
     for (_, product, _, at, _, _, _), order in zip(kept, orders, strict=True):
         if product is None:
             continue
         if product not in last:
-            made[product], last[product] = {order}, at
+            first[product], last[product] = order, at
             continue
-        made[product].add(order)
-        last[product] = max(last[product], at)
-    return {product: Bought(len(made[product]), last[product]) for product in sorted(made)}
+        if order != first[product]:
+            further.setdefault(product, set()).add(order)
+        if at > last[product]:
+            last[product] = at
+    return {product: Bought(1 + len(further.get(product, ())), last[product]) for product in sorted(last)}
 
 
-def _summary(kept: Sequence[Line], orders: int, bought: float, returned: float, products: int) -> Summary:
+def _summary(
+    kept: Sequence[Line], orders: int, revenue: float, bought: float, returned: float, products: int
+) -> Summary:
     _, _, quantities, moments, prices, countries, _ = zip(*kept, strict=True)
     return Summary(
         first_at=min(moments),
@@ -118,7 +128,7 @@ def _summary(kept: Sequence[Line], orders: int, bought: float, returned: float, 
         orders=orders,
         lines=len(kept),
         units=_sum(quantities),
-        revenue=_sum(map(mul, quantities, prices)),
+        revenue=revenue,
         price_sum=_sum(prices),
         bought=bought,
         returned=returned,
@@ -130,6 +140,8 @@ def _summary(kept: Sequence[Line], orders: int, bought: float, returned: float, 
 
 def _most_frequent(values: Sequence[T]) -> T:
     """Of equals the smallest quantity and the alphabetically first country, in every engine alike."""
-    counted = Counter(values)
+    counted: dict[T, int] = {}
+    for value in values:
+        counted[value] = counted.get(value, 0) + 1
     most = max(counted.values())
     return min(value for value, times in counted.items() if times == most)

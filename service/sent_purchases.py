@@ -10,16 +10,16 @@ _Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
 _Amount = Annotated[float, msgspec.Meta(ge=-LARGEST_LINE, le=LARGEST_LINE)]
 
 
-class SentTransaction(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A `Transaction` whose time is still text."""
+class SentTransaction(msgspec.Struct, forbid_unknown_fields=True, gc=False, kw_only=True):
+    """A `Transaction` whose time is still text. The fields have the order of a `Line`."""
 
+    invoice_no: _Text | None = None
+    stock_code: _Text | None = None
     quantity: _Amount
     invoice_date: str
     unit_price: _Amount
-    invoice_no: _Text | None = None
-    stock_code: _Text | None = None
-    description: _Text | None = None
     country: _Text | None = None
+    description: _Text | None = None
 
 
 class SentPurchases(msgspec.Struct, forbid_unknown_fields=True):
