@@ -25,7 +25,7 @@ from benchmarks.growth_picture import draw
 from benchmarks.growth_size import Size
 from benchmarks.service import Service
 from service.store.assignment import Assignment
-from service.store.database import open_engine
+from service.store.database import ledger_spec, open_engine
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
 
@@ -128,7 +128,7 @@ class Filling:
 
     async def _fill(self, rows: int) -> None:
         engine = open_engine(self._url)
-        writer = GroupCommit(engine)
+        writer = GroupCommit(ledger_spec(engine))
         writer.start()
         waiting: list[asyncio.Future[None]] = []
         while self.rows < rows:

@@ -41,7 +41,7 @@ from service.settings import Settings
 from service.shared_buckets import SharedBuckets
 from service.shortcut import Shortcut
 from service.state import Service
-from service.store.database import open_engine
+from service.store.database import ledger_spec, open_engine
 from service.store.errors import StoreError
 from service.store.idempotency import IdempotencyKeys
 from service.store.keys import KeyStore
@@ -171,7 +171,7 @@ def assemble(
     )
     board = board or Board()
     recorder = Recorder(board.take(seat))
-    writer, ids = GroupCommit(engine, settings.queue_rows, observer=recorder), UlidFactory()
+    writer, ids = GroupCommit(ledger_spec(engine), settings.queue_rows, observer=recorder), UlidFactory()
     idempotency = Idempotency(IdempotencyKeys(engine), ids, clock)
     key_store, key = KeyStore(engine), settings.api_key.get_secret_value() if settings.api_key else None
     personal = PersonalData(engine)

@@ -7,7 +7,7 @@ from service.commands.parsers import Commands
 from service.settings import Settings
 from service.store.audit import head, newest, verify
 from service.store.database import opened
-from service.store.trouble import told
+from service.store.engine_trouble import told
 from service.store.utc_time import utc_text
 
 

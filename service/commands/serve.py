@@ -22,7 +22,7 @@ from service.patience import Patience
 from service.refusals import Refusals
 from service.request_log import log_request
 from service.settings import MOST_WORKERS, Settings
-from service.store.database import is_to_be_made, open_engine, opened
+from service.store.database import is_to_be_made, ledger_spec, open_engine, opened
 from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
 from service.store.keys import KeyStore
 from service.store.scribe_process import ScribeProcess
@@ -97,8 +97,8 @@ def _answer(settings: Settings, listening: socket.socket | None, board: Board | 
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
     gc.freeze()  # what was imported stays, and need not be looked at again by each collection while the model is read
     app = create_app(settings, board=board, seat=seat)
-    if hasattr(os, "fork"):
-        app.state.service.writer.written_by(ScribeProcess(settings.store_url))
+    if os.name == "posix":
+        app.state.service.writer.written_by(ScribeProcess(ledger_spec(app.state.service.engine)))
     patience = Patience(
         settings.head_seconds,
         settings.body_idle_seconds,

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from service.store.engine_trouble import told
 from service.store.errors import StoreUnavailable
 from service.store.schema import audit, audit_head
-from service.store.trouble import told
 from service.store.utc_time import utc_text
 
 GENESIS = "0" * 64  # what the first entry is chained to

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from service.store.engine_trouble import told
 from service.store.schema import chores
-from service.store.trouble import told
 from service.store.upsert import insert_into
 
 

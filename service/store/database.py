@@ -1,7 +1,5 @@
 """Opening the database and bringing its schema to the right revision."""
 
-import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,25 +8,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from service.store import sqlite_connection
+from service.store.engine_trouble import told
 from service.store.errors import MigrationsMissing, UnusableDatabaseUrl
-from service.store.trouble import told
+from service.store.ledger_spec import LedgerSpec
+from service.store.schema import assignments
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
-SQLITE_PRAGMAS = (
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    # What is deleted is overwritten, whether SQLite was built that way or not.
-    "PRAGMA secure_delete = ON",
-    # Negative means kibibytes: enough for the upper levels of the trees of millions of rows.
-    "PRAGMA cache_size = -16000",
-    # Pages of log before a writer carries them over into the file itself; a thread beside it does so all the while.
-    "PRAGMA wal_autocheckpoint = 8000",
-    # After a burst the log gives its disk space back.
-    "PRAGMA journal_size_limit = 67108864",
-)
-WRITE_AHEAD_ATTEMPTS = 50
 POSTGRESQL_CONNECTION = {
     "application_name": "customer-segmentation",
     "connect_timeout": "5",
@@ -38,7 +25,6 @@ POSTGRESQL_CONNECTION = {
     "keepalives_interval": "2",
     "keepalives_count": "3",
 }
-POSTGRESQL_SESSION = "SET statement_timeout = '10s'; SET TIME ZONE 'UTC'"
 
 
 class PoolUse(NamedTuple):
@@ -82,6 +68,22 @@ def opened(url: str) -> Iterator[sa.Engine]:
 def is_to_be_made(engine: sa.Engine) -> bool:
     """Whether it is a file that is not there yet; to open it would make it."""
     return engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists()
+
+
+def ledger_spec(engine: sa.Engine) -> LedgerSpec:
+    """How this engine's database is written to."""
+    arguments, options = engine.dialect.create_connect_args(engine.url)
+    options.pop("context", None)  # how SQLAlchemy has values converted, which these statements have no need of
+    if engine.dialect.name == "sqlite":
+        insert = str(sa.insert(assignments).compile(dialect=engine.dialect))
+        return LedgerSpec("sqlite", list(arguments), dict(options), [insert])
+    # Imported where it is used: a process has one database, and the other's dialect takes 2 MB.
+    from service.store.postgresql_statements import COPY, append_and_replace, replace_from_history
+
+    statements = [str(one.compile(dialect=engine.dialect)) for one in (append_and_replace(), replace_from_history())]
+    return LedgerSpec(
+        "postgresql", list(arguments), {**_postgresql_options(engine.url), **options}, [*statements, COPY]
+    )
 
 
 def pool_use(engine: sa.Engine) -> PoolUse:
@@ -158,47 +160,9 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
         Path(database).expanduser().parent.mkdir(parents=True, exist_ok=True)
         url = url.set(database=str(Path(database).expanduser()))
     engine = sa.create_engine(url, pool_size=8, max_overflow=32, pool_timeout=5, hide_parameters=True)
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", lambda connection, _record: sqlite_connection.prepare(connection))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own BEGIN comes too late for schema changes and reads: the engine says it instead.
-    connection.isolation_level = None
-    _check_writable(connection)
-    for pragma in SQLITE_PRAGMAS:
-        connection.execute(pragma).close()
-    _write_ahead(connection)
-
-
-def _check_writable(connection: sqlite3.Connection) -> None:
-    """On a read-only file system SQLite opens the file for reading, and then no connection of this process can write
-    again before all are closed. So none is opened there."""
-    path = connection.execute("PRAGMA database_list").fetchone()[2]
-    if not os.access(path, os.W_OK):
-        error = sqlite3.OperationalError(f"{path} cannot be written; see its permissions and its file system")
-        error.sqlite_errorname = "SQLITE_READONLY"
-        raise error
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Sets the write-ahead log, which the file then keeps.
-
-    Alone among locks, the one for this change is not waited for; so wait for whoever holds it
-    (usually another process opening the same new file) the way a writer does, and ask again.
-    """
-    for _ in range(WRITE_AHEAD_ATTEMPTS):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-            return
-        except sqlite3.OperationalError as error:
-            # The low byte is the primary code; the rest says which kind of busy.
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            connection.execute("BEGIN IMMEDIATE").close()
-            connection.execute("ROLLBACK").close()
-    connection.execute("PRAGMA journal_mode = WAL").close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
@@ -206,31 +170,27 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def _open_postgresql(url: sa.URL) -> sa.Engine:
-    arguments = {name: value for name, value in POSTGRESQL_CONNECTION.items() if name not in url.query}
     engine = sa.create_engine(
         url,
-        connect_args=arguments,
+        connect_args=_postgresql_options(url),
         pool_size=8,
         max_overflow=32,
         pool_timeout=5,
         hide_parameters=True,  # they hold customers' ids
     )
     event.listen(engine, "do_connect", _connect_postgresql)
-    event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "checkout", _check_postgresql)
     return engine
+
+
+def _postgresql_options(url: sa.URL) -> dict[str, str]:
+    return {name: value for name, value in POSTGRESQL_CONNECTION.items() if name not in url.query}
 
 
 def _connect_postgresql(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
     from service.store.patient_connection import connect  # psycopg: 100 ms and 9 MB that SQLite does without
 
     return connect(*arguments, **options)
-
-
-def _prepare_postgresql(connection: Any, _record: object) -> None:
-    # Said after connecting and not as start-up options, which connection poolers refuse.
-    connection.execute(POSTGRESQL_SESSION)
-    connection.commit()
 
 
 def _check_postgresql(connection: Any, _record: object, _proxy: object) -> None:

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from service.store.engine_trouble import told
 from service.store.schema import assignments, customers
-from service.store.trouble import told
 from service.store.writing import turn_of
 
 # Stands in the migration too: whoever stores answers holds this lock shared.

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from service.store.audit import COMMAND_LINE, SERVICE, AuditEntry, append, hold
+from service.store.engine_trouble import told
 from service.store.schema import api_keys, audit
-from service.store.trouble import told
-from service.store.utc_time import AsStored, UtcTime, moment
+from service.store.utc_time import moment
+from service.store.utc_type import AsStored, UtcTime
 
 
 class StoredKey(NamedTuple):

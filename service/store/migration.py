@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
+from service.store.engine_trouble import told
 from service.store.errors import UnknownRevision
-from service.store.trouble import told
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number, as long as every process takes the same one.

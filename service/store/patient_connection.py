@@ -12,6 +12,8 @@ ANSWER_SECONDS = 12.0  # longer than the server's own limit of a statement, whos
 PING_SECONDS = 2.0
 # How long a connection to a server that takes no writes is used, before another one looks for the new primary.
 READ_ONLY_SECONDS = 5.0
+# Said after connecting and not as start-up options, which connection poolers refuse.
+SESSION = "SET statement_timeout = '10s'; SET TIME ZONE 'UTC'"
 
 
 class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
@@ -60,7 +62,13 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def connect(*arguments: Any, **options: Any) -> PatientConnection:
-    """As `psycopg.connect`."""
+    """As `psycopg.connect`. Raises psycopg.Error."""
     made = PatientConnection.connect(*arguments, **options)
     made.opened = monotonic()
+    try:
+        made.execute(SESSION)
+        made.commit()
+    except psycopg.Error:
+        made.close()
+        raise
     return made

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from service.store.assignment import Assignment
 from service.store.audit import AuditEntry, append, record
 from service.store.customer_digest import Digest, digest_of_store, keyed_digest
+from service.store.engine_trouble import told
 from service.store.erasing import erasing
 from service.store.reader import COLUMNS
 from service.store.schema import assignments, audit, customers, metadata, suppression_list, suppressions
-from service.store.trouble import told
 from service.store.upsert import insert_into
 
 PAGE = 1_000

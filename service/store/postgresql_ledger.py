@@ -4,17 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import psycopg
-import sqlalchemy as sa
-from pydantic_core import to_json
-from sqlalchemy.dialects import postgresql
 
-from service.store.assignment import Assignment
 from service.store.ledger import ID, Entry
-from service.store.schema import assignments, customers
 from service.store.trouble import refused, unavailable
-
-CURRENT_COLUMNS = ["customer_id", "assignment_id", "segment_id", "model_version", "as_of", "confidence"]
 
 # From this many rows on PostgreSQL takes COPY and a second statement faster than one statement with all rows as JSON,
 # which needs a single round trip. COPY takes a quarter off the server's time from 500 rows on, and adds as much to
@@ -28,14 +22,15 @@ COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r
 class PostgresqlLedger:
     """Few rows are one statement and one round trip; many are copied in."""
 
-    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]], dialect: sa.Dialect) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[tuple[Any, ...]], write_few: str, replace: str, copy: str
+    ) -> None:
+        """`write_few` is the statement for rows as JSON, `copy` and then `replace` are those for many."""
         self._connection = connection
         # One statement is its own transaction: no round trips for BEGIN and COMMIT.
         connection.autocommit = True
         self._cursor = connection.cursor()
-        self._write_few = str(_append_and_replace().compile(dialect=dialect))
-        self._replace = str(_replace_from_history().compile(dialect=dialect))
-        self._copy = f"COPY assignments ({', '.join(Assignment._fields)}) FROM STDIN"
+        self._write_few, self._replace, self._copy = write_few, replace, copy
 
     @property
     def alive(self) -> bool:
@@ -66,7 +61,7 @@ class PostgresqlLedger:
 
 def _json(rows: Sequence[tuple[Any, ...]]) -> str:
     # what is no number becomes null, which the column refuses: one row's fault, not the statement's
-    return to_json(rows, inf_nan_mode="null").decode()
+    return msgspec.json.encode(rows).decode()
 
 
 def _copied(entry: Entry) -> str:
@@ -77,58 +72,6 @@ def _copied(entry: Entry) -> str:
     if "\\" in line or "\n" in line or "\r" in line or line.count("\t") >= len(told):
         line = "\t".join(str(value).translate(COPY_ESCAPES) for value in told)
     return f"{line}\t{NULL if products is None else products.translate(COPY_ESCAPES)}\n"
-
-
-def _newest_wins(insert: Any) -> Any:
-    """The insert into `customers` that gives way to a newer row; the same on both databases."""
-    new = insert.excluded
-    return insert.on_conflict_do_update(
-        index_elements=[customers.c.customer_id],
-        set_={name: new[name] for name in CURRENT_COLUMNS[1:]},
-        where=sa.tuple_(new.as_of, new.assignment_id) > sa.tuple_(customers.c.as_of, customers.c.assignment_id),
-    )
-
-
-def _replace_from(source: sa.FromClause) -> Any:
-    """Makes the current rows of history rows, each customer once and in the customers' order.
-
-    The order is what keeps two processes that write the same customers from waiting for each other.
-    """
-    winners = (
-        sa.select(*[source.c["id" if name == "assignment_id" else name] for name in CURRENT_COLUMNS])
-        .ext(postgresql.distinct_on(source.c.customer_id))
-        .order_by(source.c.customer_id, source.c.as_of.desc(), source.c.id.desc())
-    )
-    return _newest_wins(postgresql.insert(customers).from_select(CURRENT_COLUMNS, winners))
-
-
-def _replace_from_history() -> Any:
-    ids = sa.bindparam("ids", type_=postgresql.ARRAY(sa.Text))
-    source = sa.select(assignments).where(assignments.c.id == sa.any_(ids)).subquery()
-    return _replace_from(source)
-
-
-def _append_and_replace() -> Any:
-    """One statement for both tables, over a JSON list of lists."""
-    text = sa.cast(sa.bindparam("entries", type_=sa.Text), postgresql.JSONB)
-    entry = sa.func.jsonb_array_elements(text).column_valued("entry", joins_implicitly=True)
-    fields = [_field(entry, place, column) for place, column in enumerate(assignments.c)]
-    incoming = sa.select(*fields).cte("incoming")
-    appended = (
-        postgresql.insert(assignments)
-        .from_select([column.name for column in assignments.c], sa.select(incoming))
-        .cte("appended")
-    )
-    return _replace_from(incoming).add_cte(appended)
-
-
-def _field(entry: Any, place: int, column: sa.Column[Any]) -> sa.Label[Any]:
-    text = entry.op("->>", return_type=sa.Text())(sa.literal_column(str(place)))
-    if isinstance(column.type, sa.String):
-        # Not cast to the column's own type: a cast cuts what is too long, the column refuses it.
-        # The "C" collation is the one the tables sort by.
-        return sa.collate(sa.cast(text, sa.Text), "C").label(column.name)
-    return sa.cast(text, column.type).label(column.name)
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from typing import NamedTuple, Self
 import sqlalchemy as sa
 
 from service.store.audit import AuditEntry, record
+from service.store.engine_trouble import told
 from service.store.erasing import erasing
 from service.store.schema import assignments, customers
-from service.store.trouble import told
 from service.store.ulid import first_of
 from service.store.utc_time import utc_text
 

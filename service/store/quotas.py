@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from service.store.engine_trouble import told
 from service.store.schema import quotas
-from service.store.trouble import told
 from service.store.upsert import insert_into
 from service.store.writing import writing
 

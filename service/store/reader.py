@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from service.store.assignment import Assignment
 from service.store.breaker import Breaker
+from service.store.engine_trouble import told
 from service.store.schema import assignments, customers, verified_models
-from service.store.trouble import told
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ SQLite load PostgreSQL's dialect, for 2 MB and 20 ms.
 
 import sqlalchemy as sa
 
-from service.store.utc_time import UtcTime
+from service.store.utc_type import UtcTime
 
 # Every constraint has a name that can be told beforehand, so that a later migration can change it.
 NAMING = {

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from service.store import errors
 from service.store.assignment import Assignment
 from service.store.channel import ChannelClosed, Inbox, packed, receive
 from service.store.errors import RowRefused, StoreError, StoreUnavailable
 from service.store.ledger import ID, Entry, Ledger, entries
+from service.store.ledger_spec import LedgerSpec
 from service.store.ledgers import open_ledger
 from service.store.trouble import unstored
 
@@ -29,13 +28,13 @@ class Report(NamedTuple):
     cpu: float
 
 
-def write(end: socket.socket, engine: sa.Engine, cpu: Callable[[], float] = lambda: 0.0) -> None:
+def write(end: socket.socket, spec: LedgerSpec, inbox: Inbox, cpu: Callable[[], float] = lambda: 0.0) -> None:
     """Writes what comes until the channel is closed at the other end; whatever goes wrong is told there.
 
-    A message is a list of submissions as `packed_entries` made them; the answer to it is a `Report`. `cpu` tells the
-    processor time used.
+    A message is a list of submissions as `packed_entries` made them; the answer to it is a `Report`. `inbox` has
+    what came already, `cpu` tells the processor time used.
     """
-    scribe, inbox = Scribe(engine), Inbox()
+    scribe = Scribe(spec)
     with end, closing(scribe), suppress(ChannelClosed, OSError):  # nobody is left to be told
         while True:
             group: list[list[Entry]] = [marshal.loads(submission) for submission in receive(end, inbox)]  # noqa: S302 (from this program)
@@ -51,8 +50,8 @@ def packed_entries(rows: Sequence[Assignment]) -> bytes:
 class Scribe:
     """Commits groups of submissions, by a connection of its own that is opened anew where it was lost."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, spec: LedgerSpec) -> None:
+        self._spec = spec
         self._ledger: Ledger | None = None
         self._seconds = 0.0
 
@@ -104,7 +103,7 @@ class Scribe:
 
     def _connected(self) -> Ledger:
         if self._ledger is None:
-            self._ledger = open_ledger(self._engine)
+            self._ledger = open_ledger(self._spec)
         return self._ledger
 
 

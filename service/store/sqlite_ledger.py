@@ -4,11 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from itertools import chain
 
-import sqlalchemy as sa
-
 from service.store.checkpointer import Checkpointer
 from service.store.ledger import Entry
-from service.store.schema import assignments
 from service.store.trouble import refused, unavailable
 from service.store.turn import Turn
 
@@ -41,13 +38,14 @@ class SqliteLedger:
     # SQLite is in this process: there is no connection to lose.
     alive = True
 
-    def __init__(self, connection: sqlite3.Connection, dialect: sa.Dialect) -> None:
+    def __init__(self, connection: sqlite3.Connection, insert: str) -> None:
+        """`insert` is the statement for one row."""
         self._connection = connection
         self._cursor = connection.cursor()
         self._checkpointer = Checkpointer(connection)
         self._turn = Turn(connection)
         self._inserts: dict[int, str] = {}
-        beginning, _, row = str(sa.insert(assignments).compile(dialect=dialect)).partition("VALUES ")
+        beginning, _, row = insert.partition("VALUES ")
         for count in (*range(1, ONE_STATEMENT + 1), *AT_ONCE):
             self._inserts[count] = f"{beginning}VALUES {', '.join([row] * count)}"
 

@@ -1,21 +1,15 @@
 """What a database's error means: trouble with the database, not with what was asked."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
-
-import sqlalchemy as sa
 
 from service.store.errors import RowRefused, StoreDamaged, StoreError, StoreUnavailable
 
-# What SQLAlchemy says where the connections that it opened anew were no use either.
-POOL_GAVE_UP = "This connection is closed"
 SUPPRESSED = "this customer is suppressed"  # what the trigger says, which knows no more
 
 AWAY = "It does not answer"
 NO_FILE = "Its file cannot be opened"
-IN_USE = "All connections to it are in use"
 LOCKED = "It is locked by somebody else"
 READ_ONLY = "It is read-only"
 # By SQLite's primary code, or PostgreSQL's. The drivers' own words name hosts, users and files.
@@ -44,8 +38,8 @@ KINDS: Mapping[str, str] = {
 }
 
 
-def unavailable(cause: BaseException, *, lost: bool = False) -> StoreUnavailable:
-    """The sentence for a database that cannot be reached or does not do its work."""
+def unavailable(cause: BaseException, *, lost: bool = False, kind: str | None = None) -> StoreUnavailable:
+    """The sentence for a database that cannot be reached or does not do its work. `kind` is of the cause where None."""
     reason = (str(cause).splitlines() or [""])[0].strip().rstrip(".") or type(cause).__name__
     if type(cause) is sqlite3.DatabaseError:  # what passes by itself is of its subclasses
         return StoreDamaged(
@@ -56,7 +50,7 @@ def unavailable(cause: BaseException, *, lost: bool = False) -> StoreUnavailable
     return StoreUnavailable(
         "The database cannot be used just now; nothing is lost that was acknowledged, try again in a moment.",
         lost=lost,
-        kind=_kind(cause),
+        kind=_kind(cause) if kind is None else kind,
         reason=reason,
     )
 
@@ -84,27 +78,7 @@ def unstored(cause: Exception) -> StoreUnavailable:
     return StoreUnavailable("The rows could not be stored; send them again in a moment.", reason=type(cause).__name__)
 
 
-@contextmanager
-def told() -> Iterator[None]:
-    """Turns whatever the driver, its pool or the operating system raises inside into StoreUnavailable."""
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        # No statement: it failed while connecting.
-        raise unavailable(error.orig or error, lost=error.connection_invalidated or not error.statement) from error
-    except sa.exc.TimeoutError as error:  # all of the pool's connections are waiting
-        raise unavailable(error, lost=True) from error
-    except sa.exc.InvalidRequestError as error:
-        if str(error) != POOL_GAVE_UP:
-            raise
-        raise unavailable(error, lost=True) from error
-    except OSError as error:  # the file beside the database, by which writers take turns
-        raise unavailable(error) from error
-
-
 def _kind(cause: BaseException) -> str:
-    if isinstance(cause, sa.exc.TimeoutError):
-        return IN_USE
     if isinstance(cause, OSError):
         return NO_FILE
     code = _code(cause)

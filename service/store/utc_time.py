@@ -1,8 +1,6 @@
-"""Times in the database: always aware, always UTC, and in the order of their text."""
+"""Times as the database has them: always aware, always UTC, and in the order of their text."""
 
 from datetime import UTC, datetime
-
-import sqlalchemy as sa
 
 TEXT_LENGTH = len("2011-12-10T00:00:00.000000Z")
 LENGTH_OF_ZONE = len("+00:00")
@@ -27,30 +25,6 @@ def aware(time: datetime) -> datetime:
     if time.utcoffset() is None:
         raise ValueError(f"The time {time.isoformat()} has no time zone; give it one, for example UTC.")
     return time.astimezone(UTC)
-
-
-class UtcTime(sa.types.TypeDecorator[datetime]):
-    """TIMESTAMPTZ on PostgreSQL, fixed-width ISO 8601 text on SQLite, which knows no time zones."""
-
-    impl = sa.String(TEXT_LENGTH)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[datetime] | sa.types.TypeEngine[str]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(sa.String(TEXT_LENGTH))
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | str | None:
-        if value is None:
-            return None
-        return aware(value) if dialect.name == "postgresql" else utc_text(value)
-
-    def process_result_value(self, value: datetime | str | None, dialect: sa.Dialect) -> datetime | None:
-        return moment(value)
-
-
-class AsStored(sa.types.TypeEngine[datetime | str]):
-    """Such a column's value as the driver has it, for whoever reads it with `moment`."""
 
 
 def moment(stored: datetime | str | None) -> datetime | None:

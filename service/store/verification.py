@@ -4,8 +4,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from service.store.engine_trouble import told
 from service.store.schema import verified_models
-from service.store.trouble import told
 from service.store.upsert import insert_into
 
 

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import sqlalchemy as sa
-
 from service.store import scribe
 from service.store.assignment import Assignment
 from service.store.channel import Inbox, packed
 from service.store.errors import StoreBusy, StoreClosed, StoreError, StoreUnavailable
+from service.store.ledger_spec import LedgerSpec
 from service.store.scribe import Report, packed_entries, untold
 from service.store.scribe_process import ScribeProcess
 from service.store.trouble import refused
@@ -81,12 +80,12 @@ class GroupCommit:
 
     def __init__(
         self,
-        engine: sa.Engine,
+        spec: LedgerSpec,
         capacity: int = 100_000,
         patience: float = 10.0,
         observer: Observer | None = None,
     ) -> None:
-        self._engine = engine
+        self._spec = spec
         self._observer = observer
         self._capacity = capacity
         self._patience = patience
@@ -291,7 +290,7 @@ class GroupCommit:
         """A channel to a scribe in this process."""
         mine, theirs = socket.socketpair()
         # A daemon: a database that never answers must not keep the process from ending.
-        thread = threading.Thread(target=scribe.write, args=(theirs, self._engine), name="scribe", daemon=True)
+        thread = threading.Thread(target=scribe.write, args=(theirs, self._spec, Inbox()), name="scribe", daemon=True)
         thread.start()
         return Channel(mine, None, thread)
 

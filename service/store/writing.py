@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.store.trouble import told
+from service.store.engine_trouble import told
 from service.store.turn import Turn
 
 

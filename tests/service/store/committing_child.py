@@ -11,7 +11,7 @@ import sys
 from datetime import timedelta
 
 from service.store.assignment import Assignment
-from service.store.database import open_engine
+from service.store.database import ledger_spec, open_engine
 from service.store.utc_time import utc_text
 from service.store.writer import GroupCommit
 from tests.service.store.records import NOON, assignment
@@ -47,7 +47,7 @@ async def commit_for_ever(writer: GroupCommit) -> None:
 
 
 async def main(url: str) -> None:
-    writer = GroupCommit(open_engine(url))
+    writer = GroupCommit(ledger_spec(open_engine(url)))
     writer.start()
     await asyncio.gather(*[commit_for_ever(writer) for _ in range(WAITERS)])
 

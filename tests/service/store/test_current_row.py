@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from service.store import postgresql_ledger
 from service.store.assignment import Assignment
+from service.store.database import ledger_spec
 from service.store.ledger import Ledger, entries
 from service.store.ledgers import open_ledger
 from service.store.reader import Reader
@@ -23,7 +24,7 @@ GROUPS = st.lists(st.lists(ROWS, min_size=1, max_size=8), min_size=1, max_size=5
 
 @pytest.fixture
 def ledger(engine: sa.Engine) -> Iterator[Ledger]:
-    ledger = open_ledger(engine)
+    ledger = open_ledger(ledger_spec(engine))
     yield ledger
     ledger.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.store.database import open_engine
+from service.store.database import ledger_spec, open_engine
 from service.store.idempotency import FORGOTTEN_AT_ONCE, KEPT, IdempotencyKeys, KeyRecord, digest_of_customer
 from service.store.ledger import entries
 from service.store.ledgers import open_ledger
@@ -30,7 +30,7 @@ def wanted(claim: str, digest: str = "d", now: datetime = NOON, **fields: Any) -
 
 
 def store(engine: sa.Engine, customer_id: str, claimed: KeyRecord) -> None:
-    ledger = open_ledger(engine)
+    ledger = open_ledger(ledger_spec(engine))
     ledger.write(entries([assignment(customer_id, id=claimed.first_id)]))
     ledger.close()
 

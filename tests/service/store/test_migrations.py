@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.store.database import VERSIONS, downgrade, pending, upgrade
+from service.store.database import VERSIONS, downgrade, ledger_spec, pending, upgrade
 from service.store.writer import GroupCommit
 from tests.service.store.records import PRODUCTS, assignment
 
@@ -31,7 +31,7 @@ def without(rows: list[dict[str, Any]], columns: set[str]) -> list[dict[str, Any
 
 
 async def store(engine: sa.Engine, count: int) -> None:
-    writer = GroupCommit(engine)
+    writer = GroupCommit(ledger_spec(engine))
     writer.start()
     await writer.commit([assignment(str(number % 7), products=PRODUCTS) for number in range(count)])
     await writer.close()

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.store.audit import newest
-from service.store.database import open_engine
+from service.store.database import ledger_spec, open_engine
 from service.store.erasing import scrub, vacuum
 from service.store.errors import RowRefused
 from service.store.ledger import Ledger, entries
@@ -34,7 +34,7 @@ def personal(engine: sa.Engine) -> PersonalData:
 
 @pytest.fixture
 def ledger(engine: sa.Engine) -> Iterator[Ledger]:
-    opened = open_ledger(engine)
+    opened = open_ledger(ledger_spec(engine))
     yield opened
     opened.close()
 
@@ -152,7 +152,7 @@ def test_what_was_acknowledged_before_an_erasure_is_gone_while_others_store(
     acknowledged: list[str] = []
 
     def store() -> None:
-        own = open_ledger(engine)
+        own = open_ledger(ledger_spec(engine))
         try:
             while not stop.is_set():
                 rows = [assignment("1"), assignment("2")]
@@ -190,7 +190,7 @@ def test_nothing_of_a_suppressed_customer_is_stored_while_others_store(
     begun, stop = threading.Barrier(4), threading.Event()
 
     def store() -> None:
-        own = open_ledger(engine)
+        own = open_ledger(ledger_spec(engine))
         own.write(entries([assignment("1")]))
         begun.wait()
         while not stop.is_set():
@@ -220,7 +220,7 @@ def test_no_file_of_sqlite_has_the_id_of_an_erased_customer(
     path = tmp_path / "own.sqlite3"
     path.write_bytes(migrated_sqlite.read_bytes())
     engine = open_engine(f"sqlite:///{path}")
-    ledger, personal = open_ledger(engine), PersonalData(engine)
+    ledger, personal = open_ledger(ledger_spec(engine)), PersonalData(engine)
     others = [assignment(str(number)) for number in range(3_000)]
     for start in range(0, 3_000, 300):
         ledger.write(entries([*others[start : start + 300], assignment(NAMED)]))
@@ -247,7 +247,7 @@ def test_once_written_anew_no_part_of_a_page_has_an_id_that_was_erased(tmp_path:
     path = tmp_path / "own.sqlite3"
     path.write_bytes(migrated_sqlite.read_bytes())
     engine, chance = open_engine(f"sqlite:///{path}"), random.Random(2)
-    ledger, personal = open_ledger(engine), PersonalData(engine)
+    ledger, personal = open_ledger(ledger_spec(engine)), PersonalData(engine)
     named = [f"{NAMED}-{chance.random()}" for _ in range(60)]
     everyone = [*(str(chance.random() * 10 ** chance.randrange(3, 20)) for _ in range(4_000)), *named]
     for _ in range(40):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from service.store.assignment import Assignment
 from service.store.audit import newest
 from service.store.chores import claim
+from service.store.database import ledger_spec
 from service.store.erasing import vacuum
 from service.store.ledger import Ledger, entries
 from service.store.ledgers import open_ledger
@@ -31,7 +32,7 @@ def given(customer_id: str, days_ago: float, as_of_days_ago: float | None = None
 
 @pytest.fixture
 def ledger(engine: sa.Engine) -> Iterator[Ledger]:
-    opened = open_ledger(engine)
+    opened = open_ledger(ledger_spec(engine))
     yield opened
     opened.close()
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.store.assignment import Assignment
-from service.store.database import open_engine
+from service.store.database import ledger_spec, open_engine
 from service.store.errors import StoreUnavailable
 from service.store.reader import Reader
 from service.store.writer import GroupCommit
@@ -15,7 +15,7 @@ from tests.service.store.records import NOON, PRODUCTS, assignment
 
 def store(engine: sa.Engine, rows: Sequence[Assignment]) -> None:
     async def run() -> None:
-        writer = GroupCommit(engine)
+        writer = GroupCommit(ledger_spec(engine))
         writer.start()
         await writer.commit(rows)
         await writer.close()

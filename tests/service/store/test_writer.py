@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from service.store import postgresql_ledger
 from service.store.assignment import Assignment
 from service.store.channel import Inbox, packed, receive
-from service.store.database import open_engine
+from service.store.database import ledger_spec, open_engine
 from service.store.errors import RowRefused, StoreBusy, StoreClosed, StoreError, StoreUnavailable
 from service.store.ledger import Entry
 from service.store.postgresql_ledger import PostgresqlLedger
@@ -47,9 +47,9 @@ def url_of(engine: Engine) -> str:
 
 @asynccontextmanager
 async def running(engine: Engine, **options: Any) -> AsyncIterator[GroupCommit]:
-    writer = GroupCommit(engine, **options)
+    writer = GroupCommit(ledger_spec(engine), **options)
     if BY_A_PROCESS:
-        writer.written_by(ScribeProcess(url_of(engine)))
+        writer.written_by(ScribeProcess(ledger_spec(engine)))
     writer.start()
     try:
         yield writer
@@ -232,7 +232,7 @@ def test_closing_stores_what_waits_and_takes_no_more(engine: Engine) -> None:
     rows = [assignment(str(number)) for number in range(50)]
 
     async def run() -> None:
-        writer = GroupCommit(engine)
+        writer = GroupCommit(ledger_spec(engine))
         with pytest.raises(StoreClosed, match="not running"):
             await writer.commit(rows)
         writer.start()
@@ -412,8 +412,8 @@ def test_a_scribe_that_was_killed_is_replaced_and_who_waited_is_told(engine: Eng
     rows = [assignment(str(number)) for number in range(3)]
 
     async def run() -> None:
-        process = ScribeProcess(url_of(engine))
-        writer = GroupCommit(engine)
+        process = ScribeProcess(ledger_spec(engine))
+        writer = GroupCommit(ledger_spec(engine))
         writer.written_by(process)
         writer.start()
         await writer.commit(rows[:1])
@@ -433,7 +433,7 @@ def test_a_scribe_that_was_killed_is_replaced_and_who_waited_is_told(engine: Eng
 
 def test_a_scribe_keeps_nothing_open_that_was_and_ends_when_no_more_comes(engine: Engine, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)), (tmp_path / "opened").open("w") as opened:
-        process = ScribeProcess(url_of(engine))
+        process = ScribeProcess(ledger_spec(engine))
         try:
             process.end.sendall(packed([]))
             assert receive(process.end, Inbox())[0] == []
@@ -446,7 +446,7 @@ def test_a_scribe_keeps_nothing_open_that_was_and_ends_when_no_more_comes(engine
 
 
 def test_a_scribe_that_does_not_end_by_itself_is_ended(engine: Engine) -> None:
-    process = ScribeProcess(url_of(engine))
+    process = ScribeProcess(ledger_spec(engine))
     os.kill(process.pid, signal.SIGSTOP)
     process.finish(0.05)
     assert not psutil.pid_exists(process.pid)
