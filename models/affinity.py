@@ -5,11 +5,13 @@ Each product names up to NEIGHBOURS others by its weight in a linear model of al
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
+import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from models.evidence import Record
+from models.rows import Rows
 
 NEIGHBOURS = 20  # per product; more make the artifact larger and the lists hardly better
 
@@ -34,7 +36,7 @@ class SegmentProducts(Record):
 
     customers: Count
     buyers: tuple[Count, ...]
-    support: tuple[tuple[Count, ...], ...]
+    support: Rows[Count]
 
 
 class ProductAffinities(Record):
@@ -53,9 +55,9 @@ class ProductAffinities(Record):
     buyers: tuple[Count, ...]
     repeat_buyers: tuple[Count, ...]
     recent: tuple[Count, ...]
-    neighbours: tuple[tuple[int, ...], ...]
-    support: tuple[tuple[Count, ...], ...]
-    scores: tuple[tuple[float, ...], ...]
+    neighbours: Rows[int]
+    support: Rows[Count]
+    scores: Rows[float]
     segments: dict[int, SegmentProducts]
     chances: Chances = Chances()
 
@@ -65,19 +67,19 @@ class ProductAffinities(Record):
         columns: list[Sequence[object]] = [
             self.descriptions, self.buyers, self.repeat_buyers, self.recent, self.neighbours, self.support, self.scores
         ]  # fmt: skip
-        widths = [len(row) for row in self.neighbours]
-        pairs: list[Sequence[Sequence[object]]] = [self.support, self.scores]
-        for one in self.segments.values():
-            columns += [one.buyers, one.support]
-            pairs.append(one.support)
-        if any(len(column) != p for column in columns) or any([len(row) for row in rows] != widths for rows in pairs):
+        pairs: list[Rows[Any]] = [self.scores, self.support, *[one.support for one in self.segments.values()]]
+        columns += [column for one in self.segments.values() for column in (one.buyers, one.support)]
+        if any(len(column) != p for column in columns) or not all(
+            np.array_equal(rows.widths, self.neighbours.widths) for rows in pairs
+        ):
             raise ValueError(f"the columns do not fit {p} products and their neighbours")
         if list(self.products) != sorted(set(self.products)):
             raise ValueError("the products are not in ascending order, each once")
-        if any(not 0 <= other < p for row in self.neighbours for other in row) or max(widths, default=0) > NEIGHBOURS:
+        others = self.neighbours.values
+        if ((others < 0) | (others >= p)).any() or self.neighbours.widths.max(initial=0) > NEIGHBOURS:
             raise ValueError(f"a neighbour is not one of the {p} products, or there are more than {NEIGHBOURS}")
-        if min(self.buyers, default=1) < 1 or any(min(row, default=1) < 1 for row in self.support):
+        if min(self.buyers, default=1) < 1 or self.support.values.min(initial=1) < 1:
             raise ValueError("a product nobody bought, or a pair nobody bought, cannot be recommended")
-        if any(min(row, default=1.0) <= 0 for row in self.scores):
+        if (self.scores.values <= 0).any():
             raise ValueError("a score is not positive")
         return self

@@ -54,11 +54,11 @@ class ProductArrays:
         counted = np.array(affinities.buyers, dtype=np.float64)
         self.buyers = _narrow(counted)
         self.again = np.array(affinities.repeat_buyers, dtype=np.float64) >= REPEAT_SHARE * counted
-        self.neighbours = _narrow(_padded(affinities.neighbours))
-        self.scores = _padded(affinities.scores)
-        self.support = _narrow(_padded(affinities.support))
+        self.neighbours = _narrow(affinities.neighbours.padded(NEIGHBOURS))
+        self.scores = affinities.scores.padded(NEIGHBOURS)
+        self.support = _narrow(affinities.support.padded(NEIGHBOURS))
         self.segment_support = {
-            segment_id: _narrow(_padded(one.support)) for segment_id, one in affinities.segments.items()
+            segment_id: _narrow(one.support.padded(NEIGHBOURS)) for segment_id, one in affinities.segments.items()
         }
         self.popular = {
             segment_id: _most_bought(
@@ -74,13 +74,6 @@ def _most_bought(here: Values, customers: int, everywhere: Values, all_customers
     typical = here * all_customers <= everywhere * customers
     order = np.lexsort((np.arange(len(here)), -everywhere, -here, typical))
     return Popular(_narrow(order), _narrow(np.where(here > 0, here, everywhere)[order]))
-
-
-def _padded(rows: Sequence[Sequence[float]]) -> Values:
-    padded = np.zeros((len(rows), NEIGHBOURS))
-    for index, row in enumerate(rows):
-        padded[index, : len(row)] = row
-    return padded
 
 
 def _narrow(counts: NDArray[Any]) -> Counts:
