@@ -105,6 +105,14 @@ def test_a_process_that_answers_holds_arrays_only() -> None:
     assert done.stdout.split() == []
 
 
+@pytest.mark.parametrize("ledger", ["sqlite_ledger", "postgresql_ledger"])
+def test_a_process_that_writes_knows_little_more_than_its_driver(ledger: str) -> None:
+    large = {"sqlalchemy", "numpy", "pydantic", "uvicorn", "models", *WEB}
+    code = f"import service.store.scribe_main, service.store.{ledger}, sys; print(*({large} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_file_is_named_for_its_noun(path: Path) -> None:
     assert path.stem.strip("_") not in {"util", "utils", "helper", "helpers", "common", "misc"}
