@@ -95,10 +95,11 @@ def _serve_by_many(settings: Settings, count: int) -> int:
 
 def _answer(settings: Settings, listening: socket.socket | None, board: Board | None = None, seat: int = 0) -> None:
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
+    scribe = ScribeProcess() if os.name == "posix" else None  # it gets ready while the application does
     gc.freeze()  # what was imported stays, and need not be looked at again by each collection while the model is read
     app = create_app(settings, board=board, seat=seat)
-    if os.name == "posix":
-        app.state.service.writer.written_by(ScribeProcess(ledger_spec(app.state.service.engine)))
+    if scribe is not None:
+        app.state.service.writer.written_by(scribe.writes_to(ledger_spec(app.state.service.engine)))
     patience = Patience(
         settings.head_seconds,
         settings.body_idle_seconds,

@@ -4,8 +4,9 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 
-from service.store.channel import Inbox, receive
+from service.store.channel import ChannelClosed, Inbox, receive
 from service.store.ledger_spec import LedgerSpec
 from service.store.scribe import write
 
@@ -16,7 +17,8 @@ def main(number: int) -> None:
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, signal.SIG_IGN)
     end, inbox = socket.socket(fileno=number), Inbox()
-    write(end, LedgerSpec(*receive(end, inbox)), inbox, time.process_time)
+    with suppress(ChannelClosed, OSError):  # whoever started it did not get so far as to need it
+        write(end, LedgerSpec(*receive(end, inbox)), inbox, time.process_time)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from service.store import scribe_main
 from service.store.channel import packed
@@ -18,10 +20,10 @@ class ScribeProcess:
     """A process that writes until `end`, or the process that has it, is gone.
 
     It is one of few modules and no SQLAlchemy, which makes it a third of the size of a copy of this one. What it needs
-    to know comes over the channel: there may be a password in it.
+    to know is sent to it (`writes_to`), and not given as an argument: there may be a password in it.
     """
 
-    def __init__(self, spec: LedgerSpec) -> None:
+    def __init__(self) -> None:
         self.end, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module, no shell)
@@ -32,11 +34,16 @@ class ScribeProcess:
                 # Who stops the service from a terminal does not mean this one, which ends when all is written.
                 start_new_session=True,
             )
-        self.end.sendall(packed(tuple(spec)))
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def writes_to(self, spec: LedgerSpec) -> Self:
+        """To be called once, before anything else is sent."""
+        with suppress(OSError):  # it is gone, which whoever sends it something finds out
+            self.end.sendall(packed(tuple(spec)))
+        return self
 
     def finish(self, patience: float) -> None:
         """Tells it that no more comes, and returns when it has ended; where that takes longer than these seconds, it is

@@ -49,7 +49,7 @@ def url_of(engine: Engine) -> str:
 async def running(engine: Engine, **options: Any) -> AsyncIterator[GroupCommit]:
     writer = GroupCommit(ledger_spec(engine), **options)
     if BY_A_PROCESS:
-        writer.written_by(ScribeProcess(ledger_spec(engine)))
+        writer.written_by(ScribeProcess().writes_to(ledger_spec(engine)))
     writer.start()
     try:
         yield writer
@@ -412,7 +412,7 @@ def test_a_scribe_that_was_killed_is_replaced_and_who_waited_is_told(engine: Eng
     rows = [assignment(str(number)) for number in range(3)]
 
     async def run() -> None:
-        process = ScribeProcess(ledger_spec(engine))
+        process = ScribeProcess().writes_to(ledger_spec(engine))
         writer = GroupCommit(ledger_spec(engine))
         writer.written_by(process)
         writer.start()
@@ -433,7 +433,7 @@ def test_a_scribe_that_was_killed_is_replaced_and_who_waited_is_told(engine: Eng
 
 def test_a_scribe_keeps_nothing_open_that_was_and_ends_when_no_more_comes(engine: Engine, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)), (tmp_path / "opened").open("w") as opened:
-        process = ScribeProcess(ledger_spec(engine))
+        process = ScribeProcess().writes_to(ledger_spec(engine))
         try:
             process.end.sendall(packed([]))
             assert receive(process.end, Inbox())[0] == []
@@ -446,7 +446,7 @@ def test_a_scribe_keeps_nothing_open_that_was_and_ends_when_no_more_comes(engine
 
 
 def test_a_scribe_that_does_not_end_by_itself_is_ended(engine: Engine) -> None:
-    process = ScribeProcess(ledger_spec(engine))
+    process = ScribeProcess().writes_to(ledger_spec(engine))
     os.kill(process.pid, signal.SIGSTOP)
     process.finish(0.05)
     assert not psutil.pid_exists(process.pid)
