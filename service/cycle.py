@@ -75,6 +75,7 @@ class Cycle:
                 logger.error("ASGI callable returned without completing response.")
                 self._fail()
         finally:
+            self._on_response = _nobody  # they hold one another, and would be kept in memory until garbage is collected
             if self.task is not None:
                 tasks.discard(self.task)
                 self.task = None
@@ -203,6 +204,10 @@ class Cycle:
             self.response_started = self.response_complete = True
             self._transport.write(FAILED)
         self._transport.close()
+
+
+def _nobody() -> None:
+    """Nobody waits for the end of the answer any more."""
 
 
 def _closes(name: bytes, value: bytes) -> bool:

@@ -1,6 +1,7 @@
 """How answers of an ASGI application go over a connection, and how requests come to it: by a real socket."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -11,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from service.cycle import Cycle
 from service.http_connection import HttpConnection
 from service.patience import Patience
 from service.refusals import Refusals
@@ -259,3 +261,28 @@ def test_who_waits_for_a_client_hears_that_it_is_gone_and_no_task_is_left() -> N
     assert heard == ["http.disconnect"]
     assert not state.tasks
     assert not state.connections
+
+
+def test_nothing_of_a_connection_is_left_for_the_garbage_collector() -> None:
+    async def over(port: int) -> bytes:
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for _ in range(2):
+                writer.write(GET)
+                await asyncio.wait_for(reader.readuntil(b"hi"), PATIENT)
+            writer.close()
+            await writer.wait_closed()
+        while state.connections:  # noqa: ASYNC110 (uvicorn has no event for it)
+            await asyncio.sleep(0)
+        left.extend(one for one in gc.get_objects() if isinstance(one, Cycle | HttpConnection))
+        return b""
+
+    left: list[object] = []
+    state = ServerState()
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(_serving(answering(b"hi", headers=sized(2)), over, state))
+    finally:
+        gc.enable()
+    assert left == []
