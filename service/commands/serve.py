@@ -97,7 +97,12 @@ def _answer(settings: Settings, listening: socket.socket | None, board: Board | 
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
     scribe = ScribeProcess() if os.name == "posix" else None  # it gets ready while the application does
     gc.freeze()  # what was imported stays, and need not be looked at again by each collection while the model is read
-    app = create_app(settings, board=board, seat=seat)
+    try:
+        app = create_app(settings, board=board, seat=seat)
+    except BaseException:
+        if scribe is not None:
+            scribe.finish(0.0)
+        raise
     if scribe is not None:
         app.state.service.writer.written_by(scribe.writes_to(ledger_spec(app.state.service.engine)))
     patience = Patience(
