@@ -51,6 +51,7 @@ class Cycle:
         self.waiting_for_100_continue = waiting_for_100_continue
         self.response_started = False
         self.response_complete = False
+        self.followed = False  # another request waits for this one's answer
         self.task: asyncio.Task[None] | None = None
         self.overruled: Send | None = None  # takes the answer where the client got another one
         self._transport = transport
@@ -110,7 +111,8 @@ class Cycle:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.waiting_for_100_continue = False
         if not self.disconnected and not self.response_complete:
-            if self._flow.read_paused:
+            # what is sent behind a request that waits can wait too: else clients could have any number of them wait
+            if self._flow.read_paused and not self.followed:
                 self._flow.resume_reading()
             if not self._news:
                 if self._heard is None:

@@ -180,6 +180,7 @@ class HttpConnection:
         if before is None or before.response_complete:
             self._start(cycle)
         else:
+            before.followed = True
             self._flow.pause_reading()
             self._later.append(cycle)
 
@@ -300,10 +301,10 @@ class HttpConnection:
         self._server_state.total_requests += 1
         if self._transport.is_closing():
             return
-        if self._flow.read_paused:
-            self._flow.resume_reading()
         if self._later:
             self._start(self._later.popleft())
+        elif self._flow.read_paused:
+            self._flow.resume_reading()
 
     def _head_size(self) -> int:
         return len(self._url) + sum([len(name) + len(value) + 4 for name, value in self._headers])

@@ -218,6 +218,23 @@ def test_requests_sent_at_once_are_answered_in_their_order() -> None:
     ]  # fmt: skip
 
 
+def test_however_many_requests_are_sent_at_once_few_wait() -> None:
+    """A read of the socket brings some 250 of these; they are answered before there is another one."""
+    count, most, state = 4_000, 0, ServerState()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal most
+        await receive()
+        await asyncio.sleep(0)  # a turn of the loop, in which more could be read
+        most = max(most, *[len(one._later) for one in state.connections if isinstance(one, HttpConnection)])
+        await answering(b"hi", headers=sized(2))(scope, receive, send)
+
+    padded = GET.replace(b"host: x", b"host: x\r\nx-padding: " + b"x" * 1_000)
+    answer = talk(app, padded * count + LAST, state=state)
+    assert answer.count(b"\r\n\r\nhi") == count + 1
+    assert 0 < most <= 600
+
+
 def test_the_application_knows_what_was_asked_for_and_by_whom() -> None:
     scopes: list[Scope] = []
 
