@@ -56,6 +56,7 @@ class Rows(Sequence[tuple[Number, ...]]):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         (number,) = get_args(source)
+        # a type made of an argument, which is known when this runs and not when types are checked
         tuples = handler.generate_schema(tuple[tuple[number, ...], ...])  # type: ignore[valid-type]
         rows = core_schema.no_info_after_validator_function(cls, tuples)
         return core_schema.json_or_python_schema(

@@ -14,6 +14,7 @@ from service.store.ledger_spec import LedgerSpec
 
 CODE = Path(__file__).parent.parent.parent
 PIECE = 65_536  # bytes that are read at once
+LAST_SECONDS = 1.0  # in which a process ends that has closed its channel
 
 
 class ScribeProcess:
@@ -28,7 +29,10 @@ class ScribeProcess:
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module, no shell)
                 [sys.executable, "-P", "-m", scribe_main.__name__, str(theirs.fileno())],
-                env={**os.environ, "PYTHONPATH": str(CODE)},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join([str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])]),
+                },
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 # Who stops the service from a terminal does not mean this one, which ends when all is written.
@@ -58,4 +62,8 @@ class ScribeProcess:
                 self._process.kill()
             except OSError:  # it is gone already
                 pass
-        self._process.wait()
+        try:
+            self._process.wait(max(patience, LAST_SECONDS))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
