@@ -11,7 +11,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
 
-from models.axis_line import Line, Start
+from models.axis_line import Bounds, Line, Start
 from models.scorer import Scorer
 
 SLACK = 1e-9  # of a step, by which a root is taken to lie earlier: rounding must not hide the step at which it lies
@@ -49,6 +49,7 @@ class Orders:
         self.value = value
 
 
+Way = tuple[float, float]  # by what rate and from where a feature, as scaled, goes with the log of 1 + its value
 Step = tuple[int, int]  # the number of steps, and the index of the segment they lead to
 
 
@@ -57,14 +58,13 @@ class AxisOutlook:
     and others that neither time nor the same orders again change."""
 
     def __init__(self, line: Line, features: Sequence[str], doubt: float) -> None:
-        self._line, self._doubt = line, doubt
+        self.line, self.doubt = line, doubt
         self._recency = features.index("recency")
         self._frequency = features.index("frequency")
         self._monetary = features.index("monetary")
         self._gap: int | None = features.index("mean_gap") if "mean_gap" in features else None
-        low, _, mean, scale = line.bounds[self._recency]
-        self._just_bought = (math.log1p(max(low, 0.0)) - mean) / scale
-        self._both = _pieces(line, self._recency, self._gap) if self._gap is not None else []
+        self._just_bought = just_bought(line.bounds[self._recency])
+        self._both = [] if self._gap is None else pieces([line.bounds[self._recency], line.bounds[self._gap]])
 
     @classmethod
     def of(cls, scorer: Scorer, certain: float) -> "AxisOutlook | None":
@@ -78,8 +78,8 @@ class AxisOutlook:
 
     def region(self, wanted: Collection[int]) -> Region:
         """Where the wanted segments, by their indices, lie along the axis."""
-        alike = [index in wanted for index in self._line.order]
-        low, high = [-math.inf, *self._line.middles], [*self._line.middles, math.inf]
+        alike = [index in wanted for index in self.line.order]
+        low, high = [-math.inf, *self.line.middles], [*self.line.middles, math.inf]
         for index in range(1, len(alike)):
             if alike[index] == alike[index - 1]:
                 low[index] = low[index - 1]
@@ -93,8 +93,8 @@ class AxisOutlook:
 
         Raises InDoubt.
         """
-        start, index = self._line.start(values), self._recency
-        slope, bend = self._slope(start, index), self._line.products[index][index]
+        start, index = self.line.start(values), self._recency
+        slope, bend = self._slope(start, index), self.line.products[index][index]
         if not one_order or self._gap is None:
             return self._first(values[index], index, start, start.place, slope, bend, elsewhere, last, done)
         if values[self._gap] != values[index]:  # of a customer with one order both are the days since
@@ -106,7 +106,7 @@ class AxisOutlook:
     ) -> tuple[Step | None, Step | None]:
         """The fewest further orders of the usual value that lead to a better segment, and the least value of a single
         one that does. Raises InDoubt."""
-        start, products = self._line.start(values), self._line.products
+        start, products = self.line.start(values), self.line.products
         r, f, m, g = self._recency, self._frequency, self._monetary, self._gap
         recent, often, much = products[r], products[f], products[m]
         far = self._just_bought - start.scaled[r]
@@ -135,21 +135,21 @@ class AxisOutlook:
         return by_orders, by_spend
 
     def _slope(self, start: Start, feature: int) -> float:
-        return self._line.linear[feature] + 2 * start.leaning[feature]
+        return self.line.linear[feature] + 2 * start.leaning[feature]
 
     def _way(self, start: Start, feature: int, value: float) -> float:
         """How far a feature goes, as scaled, to a value."""
-        low, high, mean, scale = self._line.bounds[feature]
+        low, high, mean, scale = self.line.bounds[feature]
         clipped = low if value < low else high if value > high else value
         return (math.log1p(clipped) - mean) / scale - start.scaled[feature]
 
     def _wanted_at(self, at: float, region: Region) -> int | None:
         """The wanted segment at a place; None where it is none of them."""
-        middles, doubt = self._line.middles, self._doubt
+        middles, doubt = self.line.middles, self.doubt
         index = bisect_left(middles, at)
         if (index and at - middles[index - 1] <= doubt) or (index < len(middles) and middles[index] - at <= doubt):
             raise InDoubt
-        return self._line.order[index] if region.wanted[index] else None
+        return self.line.order[index] if region.wanted[index] else None
 
     def _first(
         self,
@@ -167,7 +167,7 @@ class AxisOutlook:
 
         The place is place + far · (slope + far · bend), with `far` the way of the scaled feature from its start.
         """
-        lowest, highest, mean, scale = self._line.bounds[feature]
+        lowest, highest, mean, scale = self.line.bounds[feature]
         scaled = start.scaled[feature]
         t = 1
         while t <= last:
@@ -180,7 +180,7 @@ class AxisOutlook:
                 return t, found
             if value >= highest:
                 return None
-            index = bisect_left(self._line.middles, at)
+            index = bisect_left(self.line.middles, at)
             root = min(
                 _root(bend, slope, place - region.low[index], far), _root(bend, slope, place - region.high[index], far)
             )
@@ -195,7 +195,7 @@ class AxisOutlook:
     ) -> Step | None:
         """The same for recency and the mean gap of a customer with one order, which are one figure."""
         t = 1
-        for upto, recency_way, gap_way in self._both:
+        for upto, (recency_way, gap_way) in self._both:
             if value + (t - done) >= upto:
                 continue
             level, pull, bend = self._quadratic(start, gap, recency_way, gap_way)
@@ -205,7 +205,7 @@ class AxisOutlook:
                 found = self._wanted_at(at, region)
                 if found is not None:
                     return t, found
-                index = bisect_left(self._line.middles, at)
+                index = bisect_left(self.line.middles, at)
                 root = min(
                     _root(bend, pull, level - region.low[index], log),
                     _root(bend, pull, level - region.high[index], log),
@@ -214,11 +214,9 @@ class AxisOutlook:
                 t = max(t + 1, min(last + 1, math.ceil((1 - SLACK) * until + done - SLACK)))
         return None
 
-    def _quadratic(
-        self, start: Start, gap: int, recency_way: tuple[float, float], gap_way: tuple[float, float]
-    ) -> tuple[float, float, float]:
+    def _quadratic(self, start: Start, gap: int, recency_way: Way, gap_way: Way) -> tuple[float, float, float]:
         """The place as level + pull · log + bend · log², where the scaled features are rate · log + from."""
-        products, r, g = self._line.products, self._recency, gap
+        products, r, g = self.line.products, self._recency, gap
         (rate_r, from_r), (rate_g, from_g) = recency_way, gap_way
         far_r, far_g = from_r - start.scaled[r], from_g - start.scaled[g]
         slope_r, slope_g = self._slope(start, r), self._slope(start, g)
@@ -228,17 +226,22 @@ class AxisOutlook:
         return level, pull, rr * rate_r * rate_r + gg * rate_g * rate_g + 2 * rg * rate_r * rate_g
 
 
-def _pieces(line: Line, recency: int, gap: int) -> list[tuple[float, tuple[float, float], tuple[float, float]]]:
-    """From bound to bound of the two features: up to which value of theirs, and by what rate and from where each of
-    them, as scaled, goes with the log of it."""
-    ends = sorted({bound for feature in (recency, gap) for bound in line.bounds[feature][:2]})
+def just_bought(recency: Bounds) -> float:
+    """The recency of somebody who buys, as scaled; a model may know of none so short."""
+    low, _, mean, scale = recency
+    return (math.log1p(max(low, 0.0)) - mean) / scale
+
+
+def pieces(figures: Sequence[Bounds]) -> list[tuple[float, list[Way]]]:
+    """From bound to bound of features that are one figure: up to which value of it, and each one's way."""
+    ends = sorted({bound for low, high, _, _ in figures for bound in (low, high)})
     return [
-        (upto, _way_between(line.bounds[recency], since, upto), _way_between(line.bounds[gap], since, upto))
+        (upto, [_way_between(bounds, since, upto) for bounds in figures])
         for since, upto in zip([-1.0, *ends], [*ends, math.inf], strict=True)
     ]
 
 
-def _way_between(bounds: tuple[float, float, float, float], since: float, upto: float) -> tuple[float, float]:
+def _way_between(bounds: Bounds, since: float, upto: float) -> Way:
     low, high, mean, scale = bounds
     if since >= high or upto <= low:
         return 0.0, (math.log1p(high if since >= high else low) - mean) / scale

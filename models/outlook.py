@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.axis_outlook import AxisOutlook, InDoubt, Orders, Step
-from models.axis_path import AxisPathfinder
+from models.axis_outlooks import AxisOutlooks, OrdersOfMany
 from models.course import Motion, Pathfinder
 from models.features import FEATURE
 from models.scorer import Scorer
 
 Values = NDArray[np.float64]
 Indices = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 
 FAR = 1096  # days, three years: nobody plans for later
 MOST_ORDERS = 24
@@ -150,6 +151,10 @@ class _PurchasesOfMany(NamedTuple):
     bought: Values
     counted: Values
 
+    @property
+    def orders_so_far(self) -> OrdersOfMany:
+        return OrdersOfMany(self.frequency, self.monetary, self.tenure, self.order_value)
+
 
 # What further orders at `as_of` make of the features. All others stay, for it is the same products that are bought.
 Purchase = Mapping[str, Callable[[Any], Motion]]  # of one customer's purchases, or of many's
@@ -182,7 +187,7 @@ class Outlook:
         """`ranks` has each segment's profitability rank, 1 the best, in the order of the scorer's centres."""
         indices = range(len(ranks))
         self._position = {name: index for index, name in enumerate(scorer.features)}
-        self._pathfinder = _pathfinder(scorer)
+        self._pathfinder = Pathfinder(scorer)
         self._grows = [FEATURE[name].grows if name in FEATURE else "never" for name in scorer.features]
         self._stays = set(self._grows) == {"never"}
         self._growing = [index for index, grows in enumerate(self._grows) if grows == "always"]
@@ -198,9 +203,11 @@ class Outlook:
         self._others = [frozenset(indices) - {index} for index in indices]
         self._better = [frozenset(one for one in indices if ranks[one] < ranks[index]) for index in indices]
         self._closed = AxisOutlook.of(scorer, self._pathfinder.certain)
+        self._closed_of_many: AxisOutlooks | None = None
         if self._closed is not None:
             self._elsewhere = [self._closed.region(wanted) for wanted in self._others]
             self._upwards = [self._closed.region(wanted) for wanted in self._better]
+            self._closed_of_many = AxisOutlooks(self._closed, scorer.features, self._elsewhere, self._upwards)
         self._others_of_many, self._better_of_many = (
             np.array([[one in wanted for one in indices] for wanted in each]) for each in (self._others, self._better)
         )
@@ -233,21 +240,25 @@ class Outlook:
         """The same for n customers at once; `values` has shape (n, d), `nearest` (n,)."""
         if self._stays or not len(values):
             return Decays(np.zeros(len(values), dtype=np.intp), nearest)
-        one_order: Any = False
+        one_order = np.zeros(len(values), dtype=np.bool_)
         if "while one order" in self._grows:
             one_order = self._frequency_of_many(values, known) == 1
-        paces = {"never": 0.0, "always": 1.0, "while one order": np.where(one_order, 1.0, 0.0)}
-        motions = [(column, paces[grows], 1.0, 0.0) for column, grows in zip(values.T, self._grows, strict=True)]
         day_of = {moment: _day(moment) for moment in set(as_of)}  # a batch has few moments
         days = [day_of[moment] for moment in as_of]
-        steps, becomes = self._pathfinder.first_of_many(
-            motions,
-            self._others_of_many[nearest],
-            np.full(len(values), float(FAR)),
-            np.array([done for _, done in days]),
-        )
+        done = np.array([part for _, part in days])
+        steps, becomes, open_to = self._nothing_yet(nearest)
+        if self._closed_of_many is not None:
+            steps, becomes, open_to = self._closed_of_many.decays(values, one_order, nearest, FAR, done)
+        if (rest := np.flatnonzero(open_to)).size:
+            steps[rest], becomes[rest] = self._first_days(values[rest], one_order[rest], nearest[rest], done[rest])
         today = np.array([day.toordinal() for day, _ in days], dtype=np.intp)
         return Decays(np.where(steps > 0, today + steps, 0), becomes)
+
+    def _first_days(self, values: Values, one_order: Flags, nearest: Indices, done: Values) -> tuple[Indices, Indices]:
+        paces = {"never": 0.0, "always": 1.0, "while one order": np.where(one_order, 1.0, 0.0)}
+        motions = [(column, paces[grows], 1.0, 0.0) for column, grows in zip(values.T, self._grows, strict=True)]
+        last = np.full(len(values), float(FAR))
+        return self._pathfinder.first_of_many(motions, self._others_of_many[nearest], last, done)
 
     def next_segment(self, values: Sequence[float], known: Known, nearest: int) -> NextSegment | None:
         """What moves a customer up; None where neither orders nor a dearer order do, or their value is not known."""
@@ -270,12 +281,28 @@ class Outlook:
             nothing = np.zeros(len(values), dtype=np.intp)
             return NextSegments(nothing, nearest, np.full(len(values), np.nan), nothing, nearest)
         purchases = self._purchases_of_many(values, known)
-        better = self._better_of_many[nearest] & (purchases.order_value > 0)[:, None]
+        possible = (purchases.order_value > 0) & self._better_of_many[nearest].any(axis=1)
         dearest = np.fmax(1.0, np.floor(np.fmin(DEAREST * purchases.order_value, MOST_SPEND)))
-        most_orders = np.full(len(values), float(MOST_ORDERS))
-        orders, by_orders = self._first_of_many(BY_ORDERS, values, purchases, better, most_orders)
-        spends, by_spend = self._first_of_many(BY_SPEND, values, purchases, better, dearest)
+        orders, by_orders, open_to = self._nothing_yet(nearest, possible)
+        spends, by_spend, _ = self._nothing_yet(nearest)
+        if self._closed_of_many is not None:
+            told = possible & ~np.isnan(purchases.tenure) if self._has_gap else possible
+            rows = np.flatnonzero(told)
+            start = OrdersOfMany(*(column[rows] for column in purchases.orders_so_far))
+            one, other = self._closed_of_many.purchases(values[rows], start, nearest[rows], MOST_ORDERS, dearest[rows])
+            orders[rows], by_orders[rows], spends[rows], by_spend[rows] = *one[:2], *other[:2]
+            open_to[rows] = one.doubtful | other.doubtful
+        if (rest := np.flatnonzero(open_to)).size:
+            some = _PurchasesOfMany(*(column[rest] for column in purchases))
+            better, most = self._better_of_many[nearest[rest]], np.full(rest.size, float(MOST_ORDERS))
+            orders[rest], by_orders[rest] = self._first_of_many(BY_ORDERS, values[rest], some, better, most)
+            spends[rest], by_spend[rest] = self._first_of_many(BY_SPEND, values[rest], some, better, dearest[rest])
         return NextSegments(orders, by_orders, purchases.order_value, spends, by_spend)
+
+    def _nothing_yet(self, nearest: Indices, open_to: Flags | None = None) -> tuple[Indices, Indices, Flags]:
+        """No steps, to where each customer is, and who is looked for: everybody where not told otherwise."""
+        everybody = np.ones(len(nearest), dtype=np.bool_)
+        return np.zeros(len(nearest), dtype=np.intp), nearest.copy(), everybody if open_to is None else open_to
 
     def _first_purchases(
         self, values: Sequence[float], of: _Purchases, nearest: int, dearest: int
@@ -375,13 +402,6 @@ class Outlook:
 def columns_of(known: Sequence[Known]) -> KnownColumns:
     """What an outlook asks for of customers known one by one."""
     return {name: np.array([one.get(name, math.nan) for one in known], dtype=np.float64) for name in ASKED}
-
-
-def _pathfinder(scorer: Scorer) -> Pathfinder:
-    axis = scorer.arrays.axis
-    if axis is None or scorer.line is None or scorer.arrays.transform != "log1p":
-        return Pathfinder(scorer)
-    return AxisPathfinder(scorer, axis, scorer.line)
 
 
 def _span(frequency: Any, recency: Any, gap: Any) -> Any:

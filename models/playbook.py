@@ -6,9 +6,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from models.errors import PlaybooksRefused
+
+Values = NDArray[np.float64]
 
 DEFAULT = "default"
 
@@ -62,6 +66,15 @@ class Discount(_Record):
         if when == "after silence" and not recency >= (self.after_days or 0):  # nor where it is not known
             return 0
         return self.most_percent
+
+    def highest_of_many(self, frequency: Values, recency: Values) -> NDArray[np.intp]:
+        """The same for n customers, shape (n,); NaN is not known."""
+        given = np.full(len(frequency), self.when != "never")
+        if self.when == "second order":
+            given = frequency == 1
+        if self.when == "after silence":
+            given = recency >= (self.after_days or 0)
+        return np.where(given, self.most_percent, 0)
 
 
 class Playbook(_Record):

@@ -56,16 +56,20 @@ class Advice:
         return self._usual_of(segment, most, kept_out)[0]
 
     def of_customers(
-        self, segments: Sequence[int], customer_ids: Sequence[str], features: Mapping[str, NDArray[np.float64]]
+        self, segments: NDArray[np.intp], customer_ids: Sequence[str], features: Mapping[str, NDArray[np.float64]]
     ) -> list[bytes]:
-        """The same for n customers of whom no products are known; `features` has columns, shape (n,) each."""
-        nothing = [None] * len(segments)
+        """The same for n customers of whom no products are known; `segments` and each of `features` have shape (n,)."""
+        unknown = np.full(len(segments), np.nan)
         frequency, recency = (
-            features[name].tolist() if name in features else nothing for name in ("frequency", "recency")
+            features.get(name, unknown) if self._tells_orders else unknown for name in ("frequency", "recency")
         )
+        most = np.zeros(len(segments), dtype=np.intp)
+        for segment in np.unique(segments).tolist():
+            theirs = segments == segment
+            most[theirs] = self._discounts[segment].highest_of_many(frequency[theirs], recency[theirs])
         return [
-            self._usual_of(segment, self._highest(segment, orders, days), held_out(customer_id))[1]
-            for segment, customer_id, orders, days in zip(segments, customer_ids, frequency, recency, strict=True)
+            self._usual_of(*one)[1]
+            for one in zip(segments.tolist(), most.tolist(), [held_out(one) for one in customer_ids], strict=True)
         ]
 
     def _usual_of(self, segment: int, most: int, kept_out: bool) -> tuple[str, bytes]:

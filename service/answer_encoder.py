@@ -16,6 +16,7 @@ from service.store.utc_time import utc_text as stored_text
 NO_FRACTION = ".000000"
 NOWHERE = (0, 0, 0.0)  # no orders, no segment
 NO_DECAY = '"decays_on":null,"becomes":null,'
+BY_ORDERS, ORDER_VALUE, BY_SPEND = '{"orders":', ',"order_value":', '{"spend":'
 CONTRIBUTION_DECIMALS = 4
 ROUNDED = f".{CONTRIBUTION_DECIMALS}f"
 SHARE_DECIMALS = 4
@@ -43,6 +44,7 @@ class AnswerEncoder:
         self.placed = [[self._place(_json(model.version), one, other) for other in self.names] for one in self.names]
         self.contributions = ",".join([f"{_json(name).replace('%', '%%')}:%s" for name in model.features])
         self.phrases = [[_phrase(typical) for typical in of_segment] for of_segment in explainer.typical]
+        self.leads_to = [f',"segment":{name}}}' for name in self.names]
 
     def encode(self, assigned: Assigned) -> str:
         """The answer that the row stores."""
@@ -89,9 +91,8 @@ class AnswerEncoder:
 
     def following(self, orders: int, by_orders: int, order_value: float, spend: int, by_spend: int) -> str:
         """What moves the customer up; 0 orders, or nothing to spend, where that way does not."""
-        names, worth = self.names, repr(order_value)
-        way = f'{{"orders":{orders},"order_value":{worth},"segment":{names[by_orders]}}}' if orders else "null"
-        other = f'{{"spend":{spend},"segment":{names[by_spend]}}}' if spend else "null"
+        way = f"{BY_ORDERS}{orders}{ORDER_VALUE}{order_value!r}{self.leads_to[by_orders]}" if orders else "null"
+        other = f"{BY_SPEND}{spend}{self.leads_to[by_spend]}" if spend else "null"
         return f'{{"by_orders":{way},"by_spend":{other}}}'
 
     def _following(self, following: NextSegment) -> str:

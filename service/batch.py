@@ -9,6 +9,7 @@ from typing import NamedTuple
 from starlette.requests import ClientDisconnect
 
 from models.errors import UnknownVersion
+from models.rounding import rounded
 from service.assigned import Assigned, Case
 from service.assigning import assign_many, case_of, remembered
 from service.decided import Decided, DecidedColumns, DecidedItems, Remembered
@@ -163,7 +164,7 @@ class Batch:
         """The same by columns; None where some of the items are stored and some are not, or not as they are here."""
         served, count = self.served, len(customers)
         placed = served.model.scorer.place_many(customers.values)
-        confidence = [round(one, 4) for one in placed.confidence.tolist()]
+        confidence = rounded(placed.confidence, 4).tolist()
         ids = None if self.dry_run else self.keyed.ids(start, count) if self.keyed else self._new_ids(count)
         rows = customers.rows(ids, placed, confidence, served, self.now) if ids else []
         if self.keyed and ids:

@@ -1,10 +1,13 @@
 """Answers as JSON: one `BatchAnswer`, or one `BatchItem` a line."""
 
+import numpy as np
+
 from service.assigned import Assigned
 from service.assigning import answer_json
-from service.column_encoder import PIECES, ColumnEncoder
+from service.column_encoder import Column, ColumnEncoder
 from service.decided import Decided, DecidedColumns, DecidedItems, Remembered
 from service.forms.form import Form
+from service.number_texts import number_bytes
 from service.problem import item_problem
 from service.served_model import ServedModel
 
@@ -25,16 +28,13 @@ class _ItemAnswers:
         return self.comma.join(items).encode()
 
     def _pieces(self, start: int, decided: DecidedColumns) -> list[bytes]:
-        commas = ["", *[self.comma] * (decided.size - 1)]
-        openings = [f'{comma}{{"index":{index},"answer":' for index, comma in enumerate(commas, start)]
-        pieces = self._columns.encode(decided, openings, f"}}{self.end}")
+        commas = [b"", *[self.comma.encode()] * (decided.size - 1)]
+        places = number_bytes(np.arange(start, start + decided.size))
+        opening: list[Column] = [commas, b'{"index":', places, b',"answer":']
+        pieces, width = self._columns.encode(decided, opening, f"}}{self.end}".encode())
         for row, error in decided.wrong.items():
-            place = PIECES * row
-            pieces[place : place + PIECES] = [
-                f"{commas[row]}{_problem(start + row, error)}{self.end}".encode(),
-                b"",
-                b"",
-            ]
+            problem = f"{_problem(start + row, error)}{self.end}".encode()
+            pieces[width * row : width * (row + 1)] = [commas[row], problem, *[b""] * (width - 2)]
         return pieces
 
 

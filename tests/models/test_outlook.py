@@ -192,7 +192,10 @@ def test_the_smallest_spend_is_the_first_after_which_the_scorer_says_a_better_se
         assert case.ranks[after(1, spend.spend - 1, case)] >= case.ranks[case.nearest]
 
 
-@given(st.lists(cases(), min_size=1, max_size=5), st.sets(st.sampled_from([*LARGEST])))
+@given(
+    st.booleans().flatmap(lambda closed: st.lists(cases(closed), min_size=1, max_size=5)),
+    st.sets(st.sampled_from([*LARGEST])),
+)
 def test_one_by_one_and_many_at_once_are_the_same(customers: list[Case], unknown: set[str]) -> None:
     scorer, ranks = customers[0].scorer, customers[0].ranks
     same = [case._replace(scorer=scorer, ranks=ranks) for case in customers]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,9 +82,13 @@ def test_a_guard_says_the_highest_discount_for_a_customer(
     guard: Discount, frequency: float, recency: float, highest: int
 ) -> None:
     assert guard.highest(frequency, recency) == highest
+    assert guard.highest_of_many(np.array([frequency]), np.array([recency])).tolist() == [highest]
 
 
 @given(st.sampled_from(sorted(PLAYBOOKS)), st.floats(1, 1e6), st.floats(0, 1e5))
 def test_no_customer_is_given_more_than_the_guard_allows(name: str, frequency: float, recency: float) -> None:
     guard = PLAYBOOKS[name].discount
     assert guard.highest(frequency, recency) in {0, guard.most_percent}
+    assert guard.highest_of_many(np.array([frequency]), np.array([recency])).tolist() == [
+        guard.highest(frequency, recency)
+    ]
