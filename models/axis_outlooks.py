@@ -4,7 +4,7 @@ Whoever is still looked for takes each step together with all others. Who is in 
 ask the scorer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,10 @@ from models.axis_outlook import LATEST, SLACK, AxisOutlook, Region, just_bought,
 
 Indices = NDArray[np.intp]
 Flags = NDArray[np.bool_]
+# The places of some customers after each of m steps, shape (n, m), by their rows and those, shape (n, m).
+Places = Callable[[Indices, Values], Values]
+
+AT_ONCE = 64  # steps at first, then ever twice as many
 
 
 class Found(NamedTuple):
@@ -68,14 +72,18 @@ class AxisOutlooks:
         """The first day t in 1 … `last` on which, t - `done` days from now, customers who buy nothing are elsewhere."""
         start, recency = self._started(values), values[:, self._recency]
         search = _Search(self._elsewhere, nearest, np.full(len(values), last), done)
-        together = np.zeros(len(values), dtype=np.bool_)
-        if self._gap is not None and one_order.any():
-            together = one_order
-            search.doubtful |= one_order & (values[:, self._gap] != recency)
+        if self._gap is None or not one_order.any():
+            one_order = np.zeros(len(values), dtype=np.bool_)
+        else:
+            gap = values[:, self._gap]
             for piece in self._by_both(start, self._gap):
-                search.along(piece, recency, together)
+                search.along(piece, recency, one_order & (gap == recency))
+            # who counts other days than are documented: two figures, and no closed form
+            apart = np.flatnonzero(one_order & (gap != recency))
+            ends = np.maximum(self._high[self._recency] - recency, self._high[self._gap] - gap)  # then neither changes
+            search.step_by_step(apart, np.ceil(ends + done), self._by_each(start, recency, gap, self._gap))
         for piece in self._by(self._recency, start):
-            search.along(piece, recency, ~together)
+            search.along(piece, recency, ~one_order)
         return search.found
 
     def purchases(
@@ -141,6 +149,19 @@ class AxisOutlooks:
             bend = float(rates @ products[np.ix_([recency, gap], [recency, gap])] @ rates)
             yield _Piece(upto, 1.0, np.zeros(len(pull)), at.place, pull, bend)
 
+    def _by_each(self, start: "_Starts", recency: Values, gap: Values, feature: int) -> "Places":
+        """The places after some days where they are two figures."""
+        r, g, products = self._recency, feature, self._products
+
+        def places(rows: Indices, days: Values) -> Values:
+            far_r = self._scaled(r, recency[rows, None] + days) - start.scaled[r, rows, None]
+            far_g = self._scaled(g, gap[rows, None] + days) - start.scaled[g, rows, None]
+            slope_r = start.slope[r, rows, None] + far_r * products[r, r] + 2 * far_g * products[r, g]
+            slope_g = start.slope[g, rows, None] + far_g * products[g, g]
+            return np.asarray(start.place[rows, None] + far_r * slope_r + far_g * slope_g)
+
+        return places
+
 
 class _Starts(NamedTuple):
     """n customers on the axis: the d features as scaled, and how steeply the place changes with each, of shape (d, n);
@@ -178,6 +199,10 @@ class _Regions:
         self.low = np.array([region.low for region in regions])
         self.high = np.array([region.high for region in regions])
 
+    def is_beside(self, at: Values, index: Indices) -> Flags:
+        """Who is too near to a border to be told on which side, being between these middles."""
+        return np.asarray(np.minimum(at - self.below[index], self.above[index] - at) <= self.doubt)
+
 
 class _Search:
     """Looks for the first step at which each of n customers is in a wanted segment."""
@@ -198,7 +223,7 @@ class _Search:
         cannot be told. Returns who is looked for on, and the places' indices among the segments."""
         regions = self._regions
         index = regions.middles.searchsorted(at)
-        beside = np.minimum(at - regions.below[index], regions.above[index] - at) <= regions.doubt
+        beside = regions.is_beside(at, index)
         arrived = regions.wanted[self._nearest[rows], index]
         self.doubtful[rows[beside]] = True
         there = arrived & ~beside
@@ -225,6 +250,22 @@ class _Search:
             self._t[rows] = np.maximum(t + 1, np.ceil((1 - SLACK) * until + done - SLACK))
             rows = rows[on]
             rows = rows[self._is_ahead(rows, start, upto)]
+
+    def step_by_step(self, rows: Indices, ends: Values, places: Places) -> None:
+        """Looks at every step of these customers, whose places are told, up to their `ends`, shape (n,), from which on
+        they stay where they are."""
+        last = np.minimum(self._last, np.maximum(ends, 1.0))
+        steps = np.arange(1.0, AT_ONCE + 1)
+        while rows.size:
+            at = places(rows, steps - self._done[rows, None])
+            index = self._regions.middles.searchsorted(at)
+            noted = self._regions.wanted[self._nearest[rows, None], index] | self._regions.is_beside(at, index)
+            noted &= steps <= last[rows, None]
+            those, first = noted.any(axis=1), noted.argmax(axis=1)
+            self.look(rows[those], steps[first[those]], at[those, first[those]])
+            rows = rows[~those]
+            steps = steps[-1] + np.arange(1.0, 2 * len(steps) + 1)
+            rows = rows[steps[0] <= last[rows]]
 
     def _is_ahead(self, rows: Indices | slice, start: Values, upto: float) -> Flags:
         """Whose next step is no later than the last, and not beyond the end of a piece."""

@@ -24,7 +24,7 @@ from service.key_scope import Needs
 from service.key_use import KeyUse
 from service.live_keys import LiveKeys
 from service.live_model import LiveModel
-from service.memory import give_back, keep_to_few_arenas
+from service.memory import give_back, keep_little
 from service.metrics import gauges
 from service.metrics.board import Board
 from service.metrics.recorder import Recorder
@@ -247,7 +247,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
 
 
 def _tune_interpreter() -> None:
-    keep_to_few_arenas()
+    keep_little()
     # Measured at 16 connections: full collections over what start-up made cost p99 25 ms; requests make no cycles.
     give_back()
     gc.freeze()

@@ -20,7 +20,7 @@ from service.store.trouble import refused
 
 GROUP_ROWS = 20_000
 RETRY_AFTER = 1.0
-PIECE = 65_536  # bytes that are read at once
+PIECE = 65_536  # bytes that are sent or read at once
 UNKNOWN = "the rows may be stored or not, look for them or send them again."
 SINGLE, BATCH = "single", "batch"  # what sent the rows, for whoever observes
 logger = logging.getLogger("segmentation.store")
@@ -59,13 +59,14 @@ class Outage:
 
 @dataclass(slots=True)
 class Channel:
-    """The way to whoever writes: what came of a report, and what is still to be sent."""
+    """The way to whoever writes: what came of a report, and what is being sent."""
 
     end: socket.socket
     process: ScribeProcess | None
     thread: threading.Thread | None = None
     inbox: Inbox = field(default_factory=Inbox)
-    unsent: bytes = b""
+    message: bytes = b""
+    sent: int = 0  # bytes of it
 
 
 class GroupCommit:
@@ -303,7 +304,7 @@ class GroupCommit:
     def _send(self, channel: Channel, message: bytes) -> None:
         """Sends as much as the channel takes, and the rest when it takes more."""
         assert self._loop is not None  # noqa: S101 (start has set it)
-        channel.unsent = message
+        channel.message, channel.sent = message, 0
         if not self._sent(channel):
             self._loop.add_writer(channel.end, self._send_on, channel)
 
@@ -315,14 +316,15 @@ class GroupCommit:
     def _sent(self, channel: Channel) -> bool:
         """Whether all is sent, or nobody reads: whoever reads from there is told the same, and sees to it."""
         try:
-            sent = channel.end.send(channel.unsent)
+            while channel.sent < len(channel.message):  # in pieces: a rest of megabytes is not to be copied each time
+                piece = channel.message[channel.sent : channel.sent + PIECE]
+                channel.sent += channel.end.send(piece)
         except BlockingIOError:
-            pass
+            return False
         except OSError:
-            return True
-        else:
-            channel.unsent = channel.unsent[sent:]
-        return not channel.unsent
+            pass
+        channel.message = b""
+        return True
 
     def _read(self, channel: Channel) -> None:
         """Something came of a report, or the scribe is gone."""
