@@ -1,6 +1,6 @@
 """A model ready to answer: what depends on the model or the segment alone is prepared here, once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,8 @@ class ServedModel:
         self.explainer = Explainer(model.scorer, model.segments, model.manifest.base, model.columns)
         self.names = [(segment.id, segment.name) for segment in model.segments]
         self.request_type = request_type(model, limits.transactions)
-        self._one: TypeAdapter[SegmentRequest] = TypeAdapter(self.request_type)
+        one: TypeAdapter[SegmentRequest] = TypeAdapter(self.request_type)
+        self._validate_one: Callable[[bytes], SegmentRequest] = one.validator.validate_json
         self._many: TypeAdapter[list[SegmentRequest]] = TypeAdapter(list[self.request_type])  # type: ignore[name-defined]
         by_purchases = model.manifest.source == "transactions"
         self._purchases = PurchasesDecoder(limits.transactions) if by_purchases else None
@@ -52,7 +53,7 @@ class ServedModel:
             if sent is not None:
                 return sent  # anything else, and so all that is wrong, is decoded the documented way
         try:
-            return self._one.validate_json(body)
+            return self._validate_one(body)
         except ValidationError as error:
             raise InvalidRequest(faults_of(error.errors(include_url=False))) from error
 
@@ -89,9 +90,7 @@ class ServedModel:
             wrong.setdefault(one["loc"][0], []).append(one)
         sent: Sequence[Any] = from_json(body)
         return [
-            InvalidRequest(faults_of(wrong[index], skip=1))
-            if index in wrong
-            else self._one.validate_json(to_json(item))
+            InvalidRequest(faults_of(wrong[index], skip=1)) if index in wrong else self._validate_one(to_json(item))
             for index, item in enumerate(sent)
         ]
 

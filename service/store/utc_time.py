@@ -6,17 +6,21 @@ TEXT_LENGTH = len("2011-12-10T00:00:00.000000Z")
 LENGTH_OF_ZONE = len("+00:00")
 
 
-_latest = (datetime.min, "")  # noqa: DTZ901  (no moment that is ever asked for)
+# The two moments asked for last: that of an answer, and the one at which it is given. All of a batch have the same.
+_latest = _before = (datetime.min, "")  # noqa: DTZ901  (no moment that is ever asked for)
 
 
 def utc_text(time: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SS.ffffffZ`, always 27 characters, so that text order is time order."""
-    global _latest
-    known, text = _latest  # an answer is told and stored by one moment, and so are all of a batch
+    global _latest, _before
+    known, text = _latest
+    if known is time:
+        return text
+    known, text = _before
     if known is not time:
         in_utc = time if time.tzinfo is UTC else aware(time)
         text = in_utc.isoformat(timespec="microseconds")[:-LENGTH_OF_ZONE] + "Z"
-        _latest = (time, text)
+    _latest, _before = (time, text), _latest
     return text
 
 
