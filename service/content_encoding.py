@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BrokenBody
@@ -12,10 +11,10 @@ from service.exchange import HEADERS, headers_of
 from service.problem import Problem, new_request_id, respond
 
 PIECE = 1_048_576  # bytes unpacked at a time
-# Where a frame is damaged, what was given with the damage is lost: it is given little at a time.
-ZSTANDARD_AT_ONCE = 1_024
-# A window of 8 MiB is the most that RFC 9659 allows for content of this encoding.
-ZSTANDARD_OPTIONS: dict[int, int] = {DecompressionParameter.window_log_max: 23}
+
+
+class Damaged(Exception):
+    """What was fed cannot be unpacked."""
 
 
 class Unpacker(Protocol):
@@ -25,7 +24,7 @@ class Unpacker(Protocol):
         """Takes packed bytes."""
 
     def unpacked(self) -> bytes:
-        """Some more of what they hold, a bounded number of bytes; nothing where more must be fed."""
+        """Some more of what they hold, a bounded number of bytes; nothing where more must be fed. Raises Damaged."""
 
     @property
     def whole(self) -> bool:
@@ -46,7 +45,10 @@ class GzipUnpacker:
         while self._left:
             if self._member is None:
                 self._member = zlib.decompressobj(wbits=31)
-            found: bytes = self._member.decompress(self._left, PIECE)
+            try:
+                found: bytes = self._member.decompress(self._left, PIECE)
+            except zlib.error as error:
+                raise Damaged(str(error)) from error
             self._left = self._member.unconsumed_tail
             if self._member.eof:
                 self._left, self._member = self._member.unused_data, None
@@ -59,40 +61,17 @@ class GzipUnpacker:
         return self._member is None
 
 
-class ZstandardUnpacker:
-    """Frames of Zstandard, one after another."""
+def _zstandard() -> Unpacker:
+    from service.zstandard_unpacker import ZstandardUnpacker  # most services are never sent any, and it is a megabyte
 
-    def __init__(self) -> None:
-        self._packed = b""
-        self._frame: ZstdDecompressor | None = None
-
-    def feed(self, data: bytes) -> None:
-        self._packed += data
-
-    def unpacked(self) -> bytes:
-        while self._packed or (self._frame is not None and not self._frame.needs_input):
-            if self._frame is None:
-                self._frame = ZstdDecompressor(options=ZSTANDARD_OPTIONS)
-            given = b""
-            if self._frame.needs_input:
-                given, self._packed = self._packed[:ZSTANDARD_AT_ONCE], self._packed[ZSTANDARD_AT_ONCE:]
-            found = self._frame.decompress(given, PIECE)
-            if self._frame.eof:
-                self._packed, self._frame = self._frame.unused_data + self._packed, None
-            if found:
-                return found
-        return b""
-
-    @property
-    def whole(self) -> bool:
-        return self._frame is None
+    return ZstandardUnpacker()
 
 
 ENCODING = b"content-encoding"
 UNPACKERS: dict[str, Callable[[], Unpacker]] = {
     "gzip": GzipUnpacker,
     "x-gzip": GzipUnpacker,
-    "zstd": ZstandardUnpacker,
+    "zstd": _zstandard,
 }
 
 
@@ -141,7 +120,7 @@ class _Unpacked:
                     return message
                 self._more = message.get("more_body", False)
                 self._unpacker.feed(message.get("body", b""))
-        except (zlib.error, ZstdError) as error:
+        except Damaged as error:
             raise BrokenBody(f"the body is not compressed as Content-Encoding says: {error}") from error
         return _message(found, True)
 

@@ -10,8 +10,9 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.content_encoding import PIECE, UNPACKERS, ZSTANDARD_AT_ONCE
+from service.content_encoding import PIECE, UNPACKERS
 from service.forms.form import Form
+from service.zstandard_unpacker import ZSTANDARD_AT_ONCE
 from tests.service.forms.sent import as_csv, as_ndjson, post
 from tests.service.requests import by_features
 from tests.service.serving import TestClient
