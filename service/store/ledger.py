@@ -5,7 +5,6 @@ going through SQLAlchemy for each costs more than the database's own work.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Final, Protocol
 
 from service.store.assignment import Assignment
@@ -40,12 +39,4 @@ class Ledger(Protocol):
 
 def entries(rows: Iterable[Assignment]) -> list[Entry]:
     """The rows as the database takes them. Raises ValueError for a time without a zone."""
-    spelt: dict[int, str] = {}  # by identity: the rows of a batch share their moments
-
-    def text(moment: datetime) -> str:
-        found = spelt.get(id(moment))
-        if found is None:
-            found = spelt[id(moment)] = utc_text(moment)
-        return found
-
-    return [(row[0], row[1], text(row[2]), text(row[3]), *row[4:]) for row in rows]
+    return [(row[0], row[1], utc_text(row[2]), utc_text(row[3]), *row[4:]) for row in rows]

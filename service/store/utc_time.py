@@ -8,18 +8,26 @@ LENGTH_OF_ZONE = len("+00:00")
 
 # The two moments asked for last: that of an answer, and the one at which it is given. All of a batch have the same.
 _latest = _before = (datetime.min, "")  # noqa: DTZ901  (no moment that is ever asked for)
+# The second that was asked for last, and its text: one is followed by thousands of the same.
+_second = (datetime.min.replace(tzinfo=UTC), "0001-01-01T00:00:00")
 
 
 def utc_text(time: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SS.ffffffZ`, always 27 characters, so that text order is time order."""
-    global _latest, _before
+    global _latest, _before, _second
     known, text = _latest
     if known is time:
         return text
     known, text = _before
     if known is not time:
         in_utc = time if time.tzinfo is UTC else aware(time)
-        text = in_utc.isoformat(timespec="microseconds")[:-LENGTH_OF_ZONE] + "Z"
+        second, so_far = _second
+        since = in_utc - second
+        if since.days or since.seconds:
+            second = in_utc.replace(microsecond=0)
+            so_far = second.isoformat()[:-LENGTH_OF_ZONE]
+            _second = (second, so_far)
+        text = f"{so_far}.{in_utc.microsecond:06d}Z"
     _latest, _before = (time, text), _latest
     return text
 

@@ -22,6 +22,12 @@ def test_texts_are_of_one_width_and_sort_as_the_times_do(one: datetime, other: d
     assert datetime.fromisoformat(utc_text(one)) == one
 
 
+@given(AWARE, st.lists(st.integers(-2_000_000, 2_000_000), max_size=5))
+def test_moments_close_to_one_another_have_their_own_texts(moment: datetime, apart: list[int]) -> None:
+    for one in [moment, *(moment + timedelta(microseconds=some) for some in apart), moment]:
+        assert utc_text(one) == f"{one.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z".rjust(27, "0")
+
+
 def test_a_time_comes_back_in_utc_to_the_microsecond(engine: sa.Engine) -> None:
     at = datetime(2024, 2, 29, 23, 30, 0, 1, tzinfo=timezone(timedelta(hours=-5)))
     with engine.begin() as connection:
