@@ -18,8 +18,8 @@ from models.outlook import Decay, NextSegment, columns_of
 from models.scorer import Placement
 from service.assigned import Assigned, Case
 from service.errors import Fault, InvalidRequest
-from service.purchases_decoder import PurchasesRequest
 from service.request import SegmentRequest, plain_customer_id
+from service.request_decoder import DecodedRequest
 from service.served_model import ServedModel
 from service.state import Service
 from service.store.assignment import Assignment
@@ -56,7 +56,7 @@ def answer_dry(body: bytes, service: Service) -> bytes:
     return answer_json(assign(case, served, GivenIds([NO_ID]), now), served).encode()
 
 
-def case_of(request: SegmentRequest | PurchasesRequest, served: ServedModel, now: datetime) -> Case:
+def case_of(request: SegmentRequest | DecodedRequest, served: ServedModel, now: datetime) -> Case:
     """The features of the customer in a request, at its `as_of` or else `now`. Raises InvalidRequest."""
     sent_id: Any = request.customer_id
     plain = type(sent_id) is str and sent_id.isalnum() and len(sent_id) <= LONGEST  # as nearly all are
@@ -145,7 +145,7 @@ def remembered(row: Assignment, served: ServedModel) -> Assigned:
     return _assigned(case, row, placed, served)
 
 
-def _check_has_features_only(request: SegmentRequest | PurchasesRequest) -> None:
+def _check_has_features_only(request: SegmentRequest | DecodedRequest) -> None:
     if request.transactions is not None:
         raise InvalidRequest([Fault("/transactions", _ONLY_FEATURES)])
     if request.features is None:

@@ -18,10 +18,8 @@ from service.customers_decoder import CustomersDecoder
 from service.errors import Fault, InvalidRequest
 from service.faults import faults_of
 from service.forms.sent_columns import SentColumns
-from service.purchases_decoder import PurchasesDecoder, PurchasesRequest
 from service.request import SegmentRequest, request_type
-
-SHORT = 500  # bytes; as many as have a handful of transactions, for which no quicker way is worth the looking
+from service.request_decoder import DecodedRequest, RequestDecoder
 
 
 class ServedModel:
@@ -38,20 +36,19 @@ class ServedModel:
         one: TypeAdapter[SegmentRequest] = TypeAdapter(self.request_type)
         self._validate_one: Callable[[bytes], SegmentRequest] = one.validator.validate_json
         self._many: TypeAdapter[list[SegmentRequest]] = TypeAdapter(list[self.request_type])  # type: ignore[name-defined]
-        by_purchases = model.manifest.source == "transactions"
-        self._purchases = PurchasesDecoder(limits.transactions) if by_purchases else None
-        self._customers = CustomersDecoder(model) if by_purchases else None
+        of_shop = model.manifest.source == "transactions"
+        self._quick = RequestDecoder(model, limits.transactions) if of_shop else None
+        self._customers = CustomersDecoder(model) if of_shop else None
         self.advice = Advice(model, playbooks or model.playbooks)
         self.encoder = AnswerEncoder(model, self.explainer, self.advice)
         # By the index of the segment: what is offered to customers of whom only features are known.
         self.products = [_codes(self.advice.of_segment(index)) for index in range(len(self.names))]
 
-    def decode(self, body: bytes) -> SegmentRequest | PurchasesRequest:
+    def decode(self, body: bytes) -> SegmentRequest | DecodedRequest:
         """One request. Raises InvalidRequest."""
-        if len(body) > SHORT and self._purchases is not None and b'"transactions"' in body:
-            sent = self._purchases.decode(body)
-            if sent is not None:
-                return sent  # anything else, and so all that is wrong, is decoded the documented way
+        sent = self._quick.decode(body) if self._quick is not None else None
+        if sent is not None:
+            return sent  # anything else, and so all that is wrong, is decoded the documented way
         try:
             return self._validate_one(body)
         except ValidationError as error:

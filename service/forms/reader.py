@@ -5,11 +5,11 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from service.forms.sent_columns import SentColumns
-from service.purchases_decoder import PurchasesRequest
 from service.request import SegmentRequest
+from service.request_decoder import DecodedRequest
 
 # A customer as sent, or what is wrong with it.
-Item = SegmentRequest | PurchasesRequest | Exception
+Item = SegmentRequest | DecodedRequest | Exception
 Chunk = Sequence[Item] | SentColumns
 
 T = TypeVar("T")

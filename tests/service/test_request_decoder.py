@@ -8,14 +8,43 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from models.features import FEATURE, MAIN_COUNTRY
 from models.line import Line
-from service.purchases_decoder import PurchasesDecoder, PurchasesRequest
-from service.request import SegmentRequest
-from tests.service.requests import by_features, by_transactions, line
+from models.model import SegmentationModel
+from service.request import SegmentRequest, request_type
+from service.request_decoder import DecodedRequest, RequestDecoder
+from tests.service.requests import FEATURES, by_features, by_transactions, line
 
 MOST = 5
-QUICK = PurchasesDecoder(MOST)
-DOCUMENTED = TypeAdapter(SegmentRequest)
+
+
+class Ways:
+    """The quick way and the documented way to decode what one model takes."""
+
+    def __init__(self, model: SegmentationModel) -> None:
+        self._quick = RequestDecoder(model, MOST)
+        self._documented: TypeAdapter[SegmentRequest] = TypeAdapter(request_type(model, MOST))
+
+    def quick(self, body: bytes) -> str | None:
+        sent = self._quick.decode(body)
+        return None if sent is None else exactly(sent)
+
+    def documented(self, body: bytes) -> str | None:
+        try:
+            return exactly(self._documented.validate_json(body))
+        except ValidationError:
+            return None
+
+
+@pytest.fixture(scope="module")
+def ways(model: SegmentationModel) -> Ways:
+    return Ways(model)
+
+
+def exactly(sent: SegmentRequest | DecodedRequest) -> str:
+    """In words, which tell 1 from 1.0 and 0.0 from -0.0."""
+    transactions = None if sent.transactions is None else list(sent.lines())
+    return repr((sent.customer_id, sent.as_of, sent.features, transactions))
 
 
 class Literal:
@@ -53,13 +82,25 @@ usual_lines = st.fixed_dictionaries(
     {"quantity": usual_amounts, "unit_price": usual_amounts, "invoice_date": usual_times},
     optional=dict.fromkeys(("invoice_no", "stock_code", "description", "country"), usual_texts),
 )
-usual_bodies: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {
-        "customer_id": st.one_of(st.text(), st.integers(-(2**63), 2**64 - 1)),
-        "transactions": st.lists(usual_lines, min_size=1, max_size=MOST),
-    },
+customer_ids = st.one_of(st.text(), st.integers(-(2**63), 2**64 - 1))
+by_lines: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"customer_id": customer_ids, "transactions": st.lists(usual_lines, min_size=1, max_size=MOST)},
     optional={"as_of": st.one_of(st.none(), usual_times), "features": st.none()},
 )
+figures = {name: st.floats(FEATURE[name].low, FEATURE[name].high) for name in FEATURE}
+whole = st.integers(1, 1000)
+usual_features = st.fixed_dictionaries(
+    {name: st.one_of(figures[name], whole) for name in FEATURES},
+    optional={
+        MAIN_COUNTRY: usual_texts,
+        **{name: st.one_of(st.none(), figures[name]) for name in FEATURE if name not in FEATURES},
+    },
+)
+by_figures: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"customer_id": customer_ids, "features": usual_features},
+    optional={"as_of": st.one_of(st.none(), usual_times), "transactions": st.none()},
+)
+usual_bodies = st.one_of(by_lines, by_figures)
 
 odd_literals = st.sampled_from(
     ["-0", "-0.0", "1E5", "1e9", "1000000001", "1e400", "1e-400", "NaN", "-Infinity", "01", "1.", ".5", "+1", "1" * 40,
@@ -85,21 +126,24 @@ odd = st.one_of(
 )  # fmt: skip
 names = st.sampled_from(
     ["customer_id", "as_of", "features", "transactions", "quantity", "unit_price", "invoice_date", "invoice_no",
-     "stock_code", "description", "country", "Quantity", "unknown"]
+     "stock_code", "description", "country", "Quantity", "unknown", MAIN_COUNTRY, *FEATURE]
 )  # fmt: skip
+
+
+def odd_object(draw: st.DrawFn, sent: dict[str, Any]) -> Literal:
+    items = [(name, draw(odd) if draw(st.integers(0, 19)) == 0 else value) for name, value in sent.items()]
+    return Literal(as_object(draw(st.permutations(items + draw(st.lists(st.tuples(names, odd), max_size=1))))))
 
 
 @st.composite
 def odd_bodies(draw: st.DrawFn) -> bytes:
     """A usual body of which something is changed: values, names, names that are there twice, single bytes."""
     sent = draw(usual_bodies)
-    lines: list[Any] = []
-    for one in sent["transactions"]:
-        items = [(name, draw(odd) if draw(st.integers(0, 19)) == 0 else value) for name, value in one.items()]
-        lines.append(
-            Literal(as_object(draw(st.permutations(items + draw(st.lists(st.tuples(names, odd), max_size=1))))))
-        )
-    sent["transactions"] = lines * draw(st.sampled_from([0, 1, 1, 1, 2]))
+    if sent.get("transactions"):
+        lines = [odd_object(draw, one) for one in sent["transactions"]]
+        sent["transactions"] = lines * draw(st.sampled_from([0, 1, 1, 1, 2]))
+    if sent.get("features"):
+        sent["features"] = odd_object(draw, sent["features"])
     items = list(sent.items()) + draw(st.lists(st.tuples(names, odd), max_size=1))
     body = as_object(draw(st.permutations(items))).encode()
     if draw(st.integers(0, 3)) == 0:
@@ -108,30 +152,10 @@ def odd_bodies(draw: st.DrawFn) -> bytes:
     return body
 
 
-def exactly(customer_id: object, as_of: object, lines: list[Line]) -> str:
-    """In words, which tell 1 from 1.0 and 0.0 from -0.0."""
-    return repr((customer_id, as_of, lines))
-
-
-def documented(body: bytes) -> str | None:
-    try:
-        sent = DOCUMENTED.validate_json(body)
-    except ValidationError:
-        return None
-    if sent.features is not None or not sent.transactions or len(sent.transactions) > MOST:
-        return None
-    return exactly(sent.customer_id, sent.as_of, list(sent.lines()))
-
-
-def quick(body: bytes) -> str | None:
-    sent = QUICK.decode(body)
-    return exactly(sent.customer_id, sent.as_of, list(sent.lines())) if sent is not None else None
-
-
 @given(usual_bodies)
-def test_usual_bodies_are_decoded_the_quick_way_to_the_same_values(body: dict[str, Any]) -> None:
+def test_usual_bodies_are_decoded_the_quick_way_to_the_same_values(ways: Ways, body: dict[str, Any]) -> None:
     sent = json.dumps(body, ensure_ascii=False).encode()
-    assert quick(sent) == documented(sent) != None  # noqa: E711  (compared in one go)
+    assert ways.quick(sent) == ways.documented(sent) != None  # noqa: E711  (compared in one go)
 
 
 @given(odd_bodies())
@@ -140,18 +164,15 @@ def test_usual_bodies_are_decoded_the_quick_way_to_the_same_values(body: dict[st
 @example(b"\xef\xbb\xbf" + json.dumps(by_transactions(line())).encode())
 @example(json.dumps(by_transactions(line())).encode() + b"{}")
 @example(json.dumps(by_transactions(line())).encode("utf-16"))
-def test_what_is_decoded_the_quick_way_is_what_the_documented_way_makes_of_it(body: bytes) -> None:
-    found = quick(body)
-    assert found is None or found == documented(body)
+def test_what_is_decoded_the_quick_way_is_what_the_documented_way_makes_of_it(ways: Ways, body: bytes) -> None:
+    found = ways.quick(body)
+    assert found is None or found == ways.documented(body)
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        by_features(),
-        {**by_features(), **by_transactions(line())},
         {**by_transactions(line()), "transactions": []},
-        {**by_transactions(line()), "transactions": None},
         {**by_transactions(line()), "transactions": [line()] * (MOST + 1)},
         {**by_transactions(line()), "customer_id": 17850.0},
         {**by_transactions(line()), "as_of": "2011-12-10"},
@@ -160,14 +181,29 @@ def test_what_is_decoded_the_quick_way_is_what_the_documented_way_makes_of_it(bo
         by_transactions({**line(), "quantity": "6"}),
         by_transactions({**line(), "unit_price": 1e10}),
         by_transactions({**line(), "quantty": 6}),
+        by_features(recency=-1.0),
+        by_features(recency="12"),
+        by_features(frequency=None),
+        by_features(recncy=12.0),
+        by_features(main_country=44),
+        {**by_features(), "features": []},
     ],
 )
-def test_what_is_unusual_or_wrong_is_left_to_the_documented_way(body: dict[str, Any]) -> None:
-    assert QUICK.decode(json.dumps(body).encode()) is None
+def test_what_is_unusual_or_wrong_is_left_to_the_documented_way(ways: Ways, body: dict[str, Any]) -> None:
+    assert ways.quick(json.dumps(body).encode()) is None
 
 
-def test_a_request_decoded_the_quick_way_is_told_by_its_lines() -> None:
-    sent = QUICK.decode(b"""{"customer_id": "17850", "transactions": [
+@pytest.mark.parametrize(
+    "body",
+    [{**by_features(), **by_transactions(line())}, {"customer_id": "17850"}, {"customer_id": 17850, "as_of": None}],
+)
+def test_that_it_is_one_of_the_two_is_asked_whichever_way_it_is_decoded(ways: Ways, body: dict[str, Any]) -> None:
+    sent = json.dumps(body).encode()
+    assert ways.quick(sent) == ways.documented(sent) is not None
+
+
+def test_a_request_decoded_the_quick_way_is_told_by_its_lines(model: SegmentationModel) -> None:
+    sent = RequestDecoder(model, MOST).decode(b"""{"customer_id": "17850", "transactions": [
         {"invoice_no": " 536365 ", "stock_code": "85123A", "quantity": 6, "invoice_date": "1970-01-02T01:00:00+01:00",
          "unit_price": 2.55, "country": " "}]}""")
-    assert sent == PurchasesRequest("17850", None, [Line("536365", "85123A", 6.0, 86_400.0, 2.55, None, None)])
+    assert sent == DecodedRequest("17850", None, None, [Line("536365", "85123A", 6.0, 86_400.0, 2.55, None, None)])
