@@ -115,7 +115,10 @@ def _by_product(kept: Sequence[Line], orders: Sequence[object]) -> dict[str, Bou
             further.setdefault(product, set()).add(order)
         if at > last[product]:
             last[product] = at
-    return {product: Bought(1 + len(further.get(product, ())), last[product]) for product in sorted(last)}
+    bought = {product: Bought(1, last[product]) for product in sorted(last)}
+    for product, orders_beside in further.items():
+        bought[product] = Bought(1 + len(orders_beside), last[product])
+    return bought
 
 
 def _summary(

@@ -1,7 +1,6 @@
 """What to do about a customer, as JSON: what depends on the segment alone was encoded beforehand."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,10 +15,10 @@ from models.playbook import Playbooks, playbook_for
 from models.product_advisor import COUNT, ProductAdvisor
 from models.recommended_product import RecommendedProduct
 from models.segment import Segment
+from service.number_texts import share_text
 
-CHANCE_DECIMALS = 4
-# The code of an offer, as JSON. Inside a text the quotes would be escaped, so that nothing else looks like this.
-_CODE = re.compile(r'\{"product":("(?:[^"\\]|\\.)*")')
+# Around the code of an offer, as JSON. Inside a text the quotes would be escaped, so that nothing else looks like this.
+BEFORE_CODE, BEHIND_CODE = '{"product":', ',"description":'
 
 
 class Advice:
@@ -110,7 +109,7 @@ class Advice:
 
     def _offer(self, one: RecommendedProduct) -> str:
         described = self._described.get(one.product) or _product(one.product, one.description)
-        chance = "null" if one.chance is None else repr(round(one.chance, CHANCE_DECIMALS))
+        chance = "null" if one.chance is None else share_text(one.chance)
         return f'{described}"kind":"{one.kind}","why":{_text(one.why)},"chance":{chance}}}'
 
 
@@ -121,12 +120,13 @@ def _described(advisor: ProductAdvisor) -> dict[str, str]:
 
 
 def _product(product: str, description: str | None) -> str:
-    return f'{{"product":{_json(product)},"description":{_json(description)},'
+    return f"{BEFORE_CODE}{_json(product)}{BEHIND_CODE}{_json(description)},"
 
 
 def _products(offers: str) -> str:
     """The end of a recommendation: the products' codes, and the offers as they are encoded."""
-    return f',"products":[{",".join(_CODE.findall(offers))}],"offers":{offers}}}'
+    codes = [offer.partition(BEHIND_CODE)[0] for offer in offers.split(BEFORE_CODE)[1:]]
+    return f',"products":[{",".join(codes)}],"offers":{offers}}}'
 
 
 def _text(words: str) -> str:

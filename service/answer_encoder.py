@@ -11,6 +11,7 @@ from models.model import SegmentationModel
 from models.outlook import NextSegment
 from service.advice import Advice
 from service.assigned import Assigned
+from service.number_texts import share_text
 from service.store.utc_time import utc_text as stored_text
 
 NO_FRACTION = ".000000"
@@ -19,7 +20,6 @@ NO_DECAY = '"decays_on":null,"becomes":null,'
 BY_ORDERS, ORDER_VALUE, BY_SPEND = '{"orders":', ',"order_value":', '{"spend":'
 CONTRIBUTION_DECIMALS = 4
 ROUNDED = f".{CONTRIBUTION_DECIMALS}f"
-SHARE_DECIMALS = 4
 
 
 class Phrase(NamedTuple):
@@ -56,7 +56,7 @@ class AnswerEncoder:
         beyond = any([not low <= get(name, low) <= high for name, low, high in self._bounds])  # noqa: C419  (faster)
         outside = self.outside(features) if beyond else "[]"
         confidence = repr(row.confidence)
-        rest = repr(round((1.0 - row.confidence) * self.to_runner_up, SHARE_DECIMALS))
+        rest = share_text((1.0 - row.confidence) * self.to_runner_up)
         before, between, after = self.placed[nearest][assigned.second]
         shares = [format(one, ROUNDED) for one in contributions]
         return (

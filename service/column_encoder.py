@@ -17,13 +17,12 @@ from service.answer_encoder import (
     CONTRIBUTION_DECIMALS,
     NO_DECAY,
     ORDER_VALUE,
-    SHARE_DECIMALS,
     text_of,
     utc_text,
 )
 from service.decided import DecidedColumns
 from service.forms.checked_columns import CheckedColumns
-from service.number_texts import number_bytes
+from service.number_texts import SHARE_DECIMALS, number_bytes
 from service.served_model import ServedModel
 
 Each = Sequence[bytes]  # a piece of each of n answers

@@ -10,7 +10,8 @@ from models.affinity import ProductAffinities, SegmentProducts
 from models.bought import Bought
 from models.model import SegmentationModel
 from models.product_advisor import ProductAdvisor
-from service.advice import CHANCE_DECIMALS, Advice
+from service.advice import Advice
+from service.number_texts import SHARE_DECIMALS
 
 TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(['{"product":"A"', "\\", '\\"', '"', "\x7f\u2028", "É 😀"]))
 
@@ -42,7 +43,7 @@ def test_products_of_any_code_and_description_are_told_as_they_are(
             "description": one.description,
             "kind": one.kind,
             "why": one.why,
-            "chance": one.chance and round(one.chance, CHANCE_DECIMALS),
+            "chance": one.chance and round(one.chance, SHARE_DECIMALS),
         }
         for one in shop.advisor.recommend(bought, shop.segments[0].id)
     ]
