@@ -18,9 +18,10 @@ PYTEST_ARGS ?=
 # make test-compiled
 COMPILED_TESTS := tests/compiled.py tests/models \
   $(addprefix tests/service/,metrics forms routes/test_batch.py routes/test_segment.py store/test_assignment.py \
-  store/test_channel.py store/test_current_row.py store/test_kill.py store/test_ulid.py store/test_writer.py \
-  test_access.py test_advice.py test_assigning.py test_correlation.py test_http_connection.py test_live_model.py \
-  test_observed.py test_refusals.py test_request_decoder.py test_serve.py test_slow_clients.py test_suppressed.py) -m "not real_data" --ignore tests/models/test_artifact_fuzz.py
+  store/test_channel.py store/test_current_row.py store/test_kill.py store/test_ulid.py store/test_utc_time.py \
+  store/test_writer.py test_access.py test_advice.py test_assigning.py test_correlation.py test_http_connection.py \
+  test_live_model.py test_number_texts.py test_observed.py test_refusals.py test_request_decoder.py test_serve.py \
+  test_slow_clients.py test_suppressed.py) -m "not real_data" --ignore tests/models/test_artifact_fuzz.py
 export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA

@@ -19,7 +19,10 @@ Flags = NDArray[np.bool_]
 # The places of some customers after each of m steps, shape (n, m), by their rows and those, shape (n, m).
 Places = Callable[[Indices, Values], Values]
 
-AT_ONCE = 64  # steps at first, then ever twice as many
+# Steps that are looked at at once: some at first, as most customers leave within months, then ever twice as many; but
+# no more places at once than a megabyte has.
+FEW_STEPS = 64
+MOST_PLACES = 1 << 17
 
 
 class Found(NamedTuple):
@@ -255,8 +258,9 @@ class _Search:
         """Looks at every step of these customers, whose places are told, up to their `ends`, shape (n,), from which on
         they stay where they are."""
         last = np.minimum(self._last, np.maximum(ends, 1.0))
-        steps = np.arange(1.0, AT_ONCE + 1)
+        seen, count = 0.0, FEW_STEPS
         while rows.size:
+            steps = seen + np.arange(1, 1 + min(count, max(1, MOST_PLACES // rows.size)))
             at = places(rows, steps - self._done[rows, None])
             index = self._regions.middles.searchsorted(at)
             noted = self._regions.wanted[self._nearest[rows, None], index] | self._regions.is_beside(at, index)
@@ -264,8 +268,8 @@ class _Search:
             those, first = noted.any(axis=1), noted.argmax(axis=1)
             self.look(rows[those], steps[first[those]], at[those, first[those]])
             rows = rows[~those]
-            steps = steps[-1] + np.arange(1.0, 2 * len(steps) + 1)
-            rows = rows[steps[0] <= last[rows]]
+            seen, count = steps[-1], 2 * count
+            rows = rows[seen < last[rows]]
 
     def _is_ahead(self, rows: Indices | slice, start: Values, upto: float) -> Flags:
         """Whose next step is no later than the last, and not beyond the end of a piece."""

@@ -211,6 +211,35 @@ def test_one_by_one_and_many_at_once_are_the_same(customers: list[Case], unknown
     ]
 
 
+def test_thousands_whose_one_order_has_another_gap_are_told_the_same_in_closed_form_and_without() -> None:
+    random = np.random.default_rng(0)
+    weights = np.array([[-0.1, 0.0, 0.02, 0.05], [0.0, 0.1, 0.0, 0.0], [0.02, 0.0, -0.05, 0.0], [0.05, 0.0, 0.0, -0.1]])
+    scorer = scorer_of(
+        ("recency", "frequency", "monetary", "mean_gap"),
+        transform="log1p",
+        upper=(370.0, 50.0, 1e5, 300.0),
+        mean=(4.0, 1.0, 6.0, 4.0),
+        centres=((-2.0,), (-0.5,), (0.5,), (2.0,)),
+        axis=Axis(
+            linear=(-0.8, 0.5, 0.3, -0.4),
+            products=weights.tolist(),
+            middles=[(middle / 4,) * 4 for middle in (-2.0, -0.5, 0.5, 2.0)],
+        ),
+    )
+    outlook, stepwise = Outlook(scorer, (4, 3, 2, 1)), Outlook(scorer, (4, 3, 2, 1))
+    assert outlook._closed_of_many is not None
+    stepwise._closed_of_many = None
+    n = 4_000
+    recency = random.uniform(0, 300, n).round()
+    values = np.column_stack([recency, np.ones(n), random.lognormal(6, 1, n), random.uniform(0, 300, n).round()])
+    as_of = [MIDNIGHT + timedelta(hours=int(hours)) for hours in random.integers(0, 24, n)]
+    nearest = scorer.place_many(values).nearest
+    found, expected = (one.decays(values, {}, as_of, nearest) for one in (outlook, stepwise))
+    assert found.on.tolist() == expected.on.tolist()
+    assert found.becomes[found.on > 0].tolist() == expected.becomes[found.on > 0].tolist()
+    assert 0 < (found.on > 0).sum() < n
+
+
 NEAR_AND_FAR = scorer_of(("recency",), centres=((10.0,), (100.0,)))
 
 
