@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from service.answer import StoredRecord
 from service.store.assignment import Assignment
 from service.store.database import open_engine
-from service.store.schema import assignments
+from service.store.schema import assignments, metadata
 
 
 def stored(url: str) -> dict[str, dict[str, Any]]:
@@ -23,3 +23,11 @@ def stored(url: str) -> dict[str, dict[str, Any]]:
 def as_stored(answer: dict[str, Any]) -> dict[str, Any]:
     """What the database keeps of an answer."""
     return {name: answer[name] for name in StoredRecord.model_fields if name != "assigned_at"}
+
+
+def drop_tables(url: str) -> None:
+    """Takes the tables away from under a service. In one transaction that writes from its beginning: one that read
+    before would be refused where the service wrote in between."""
+    engine = open_engine(url)
+    metadata.drop_all(engine.execution_options(sqlite_begin="BEGIN IMMEDIATE"))
+    engine.dispose()

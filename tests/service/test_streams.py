@@ -14,12 +14,12 @@ import sqlalchemy as sa
 
 from service.forms.form import Form
 from service.store.database import open_engine
-from service.store.schema import assignments, metadata
+from service.store.schema import assignments
 from tests.service.forms.sent import as_arrow, as_csv, as_ndjson
 from tests.service.requests import by_features
 from tests.service.server import Server, server
 from tests.service.serving import until
-from tests.service.stored import as_stored, stored
+from tests.service.stored import as_stored, drop_tables, stored
 from tests.service.stream_client import stream
 
 MB = 1_000_000
@@ -164,9 +164,7 @@ def test_when_the_database_fails_amid_a_stream_the_rest_says_so(store_url: str, 
         lines = client.lines()
         client.send(as_ndjson(customers(0, 3)))
         first = [json.loads(next(lines)) for _ in range(3)]
-        engine = open_engine(store_url)
-        metadata.drop_all(engine)
-        engine.dispose()
+        drop_tables(store_url)
         client.send(as_ndjson(customers(3, 2)))
         rest = [json.loads(next(lines)) for _ in range(2)]
         client.send(b"")
@@ -182,9 +180,7 @@ def test_a_database_that_fails_from_the_start_is_the_answer_to_the_whole_stream(
 ) -> None:
     with server(database_url=store_url, models_dir=models_dir) as running:
         assert httpx.get(f"{running.url}/health/ready").status_code == 200
-        engine = open_engine(store_url)
-        metadata.drop_all(engine)
-        engine.dispose()
+        drop_tables(store_url)
         response = httpx.post(
             f"{running.url}/segment/batch",
             content=as_ndjson(customers(0, 3)),

@@ -10,9 +10,9 @@ from models.features import FEATURE, LARGEST
 from models.model import SegmentationModel
 from service.batch import PART
 from service.store.database import open_engine
-from service.store.schema import metadata
 from tests.service.requests import AS_OF, FEATURES, by_features, by_transactions, line
 from tests.service.serving import TestClient
+from tests.service.stored import drop_tables
 
 
 def batch(client: TestClient, items: Sequence[Any]) -> dict[str, Any]:
@@ -170,9 +170,7 @@ def test_an_item_that_the_database_refuses_fails_alone_in_its_part(client: TestC
 
 
 def test_a_batch_of_which_nothing_can_be_stored_is_told_to_come_back(client: TestClient, store_url: str) -> None:
-    engine = open_engine(store_url)
-    metadata.drop_all(engine)
-    engine.dispose()
+    drop_tables(store_url)
     response = client.post("/segment/batch", json=[by_features("1"), by_features("2")])
     assert response.status_code == 503
     assert response.json()["type"] == "urn:segmentation:problem:store-unavailable"

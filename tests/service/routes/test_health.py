@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from models.registry import Registry
 from service.state import Service
 from service.store.database import downgrade, open_engine, upgrade
-from service.store.schema import metadata
 from tests.published import Published
 from tests.service.metrics.exposed import parsed, total
 from tests.service.requests import by_features
 from tests.service.serving import TestClient, serving, settings_for, until
+from tests.service.stored import drop_tables
 
 
 def not_ready(client: TestClient) -> dict[str, Any]:
@@ -131,9 +131,7 @@ def test_a_database_taken_back_below_this_version_is_not_ready(client: TestClien
 
 
 def test_with_its_tables_gone_it_is_not_ready(client: TestClient, store_url: str) -> None:
-    engine = open_engine(store_url)
-    metadata.drop_all(engine)
-    engine.dispose()
+    drop_tables(store_url)
     problem = not_ready(client)
     assert problem["type"] == "urn:segmentation:problem:store-unavailable"
     response = client.post("/segment", json=by_features())
