@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from models.errors import ModelError
-from service import without_pydantic_v1  # noqa: F401  (before FastAPI)
+from service import without_pydantic_v1  # noqa: F401  (for what it does before FastAPI is imported)
 from service.commands import audit, check, customers, db, keys, purge, score, serve, settings
 from service.settings import Settings, unknown_variables
 from service.store.errors import StoreError

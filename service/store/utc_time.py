@@ -6,10 +6,11 @@ TEXT_LENGTH = len("2011-12-10T00:00:00.000000Z")
 LENGTH_OF_ZONE = len("+00:00")
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The two moments asked for last: that of an answer, and the one at which it is given. All of a batch have the same.
-_latest = _before = (datetime.min, "")  # noqa: DTZ901  (no moment that is ever asked for)
+_latest = _before = (EPOCH, "1970-01-01T00:00:00.000000Z")
 # The second that was asked for last, and its text: one is followed by thousands of the same.
-_second = (datetime.min.replace(tzinfo=UTC), "0001-01-01T00:00:00")
+_second = (EPOCH, "1970-01-01T00:00:00")
 
 
 def utc_text(time: datetime) -> str:
