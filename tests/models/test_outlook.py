@@ -240,6 +240,27 @@ def test_thousands_whose_one_order_has_another_gap_are_told_the_same_in_closed_f
     assert 0 < (found.on > 0).sum() < n
 
 
+def test_who_is_on_a_border_some_day_is_left_to_the_scorer() -> None:
+    border = float(np.log1p(20.0))
+    scorer = scorer_of(
+        ("recency", "frequency", "monetary"),
+        transform="log1p",
+        centres=((border - 1,), (border + 1,)),
+        axis=Axis(
+            linear=(1.0, 0.0, 0.0), products=((0.0,) * 3,) * 3, middles=((border - 1, 0.0, 0.0), (border + 1, 0.0, 0.0))
+        ),
+    )
+    outlook = Outlook(scorer, (1, 2))
+    assert outlook._closed_of_many is not None
+    values, nearest = np.array([[10.0, 2.0, 50.0], [10.5, 2.0, 50.0]]), np.array([0, 0])
+    never, midnight = np.zeros(2, dtype=np.bool_), np.zeros(2)
+    found = outlook._closed_of_many.decays(values, never, nearest, FAR, midnight)
+    assert found.doubtful.tolist() == [True, False]
+    assert outlook.decays(values, {}, [MIDNIGHT] * 2, nearest).listed() == [
+        outlook.decay(one, {}, MIDNIGHT, 0) for one in values.tolist()
+    ]
+
+
 NEAR_AND_FAR = scorer_of(("recency",), centres=((10.0,), (100.0,)))
 
 
