@@ -4,11 +4,14 @@ import argparse
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from service.app import utc_now
 from service.commands.parsers import Commands
-from service.preflight import Finding, look
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.preflight import Finding
 
 
 def add(commands: Commands) -> None:
@@ -19,6 +22,8 @@ def add(commands: Commands) -> None:
 
 
 def _check(given: argparse.Namespace, settings: Settings) -> int:
+    from service.preflight import look  # half a megabyte that no other command has a use for
+
     findings = list(look(settings, utc_now(), list(os.environ)))
     ok = all(one.ok for one in findings)
     if given.json:
@@ -28,6 +33,6 @@ def _check(given: argparse.Namespace, settings: Settings) -> int:
     return 0 if ok else 1
 
 
-def _line(one: Finding) -> str:
+def _line(one: "Finding") -> str:
     hint = f"{'':18}{one.hint}\n" if one.hint else ""
     return f"{'ok' if one.ok else 'FAILED':8}{one.name:10}{one.detail}\n{hint}"

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -96,7 +95,6 @@ def _serve_by_many(settings: Settings, count: int) -> int:
 def _answer(settings: Settings, listening: socket.socket | None, board: Board | None = None, seat: int = 0) -> None:
     """Answers until a stop signal: on the socket, or where there is none on one of its own."""
     scribe = ScribeProcess() if os.name == "posix" else None  # it gets ready while the application does
-    gc.freeze()  # what was imported stays, and need not be looked at again by each collection while the model is read
     try:
         app = create_app(settings, board=board, seat=seat)
     except BaseException:

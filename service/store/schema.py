@@ -1,7 +1,7 @@
 """The tables, as the migrations build them; a test holds the two together.
 
-What only PostgreSQL is told, such as how full its pages are, is in the migrations: here it would have a process on
-SQLite load PostgreSQL's dialect, for 2 MB and 20 ms.
+What only one of the databases is told, such as how full pages are, is in the migrations: here it would have a process
+on the other load its dialect, for 2 MB and 20 ms.
 """
 
 import sqlalchemy as sa
@@ -48,7 +48,6 @@ assignments = sa.Table(
     sa.CheckConstraint("confidence >= 0 AND confidence <= 1", name="confidence_range"),
     sa.CheckConstraint("segment_id BETWEEN 0 AND 2147483647", name="segment_id_range"),
     sa.Index(None, "customer_id", "id"),
-    sqlite_with_rowid=False,
 )
 
 # One row per customer: the newest `as_of`, and of equal ones the later assignment. No foreign key
@@ -64,7 +63,6 @@ customers = sa.Table(
     sa.Column("as_of", UtcTime, nullable=False),
     sa.Column("confidence", sa.Float(53), nullable=False),
     sa.Index(None, "segment_id", "customer_id"),
-    sqlite_with_rowid=False,
 )
 
 # Models whose pipeline was proved equal to their arrays, by the artifact's digest.
@@ -161,11 +159,7 @@ suppressions = sa.Table(
     sa.Column("digest", sa.String(32), primary_key=True),
     sa.Column("customer_id", key(LONGEST_CUSTOMER_ID), nullable=True),
     sa.Column("suppressed_at", UtcTime, nullable=False),
-    sa.Index(
-        None,
-        "customer_id",
-        sqlite_where=sa.text("customer_id IS NOT NULL"),
-    ),
+    sa.Index(None, "customer_id"),
 )
 
 # What one of several processes does every so often, and when it last began.
@@ -183,5 +177,4 @@ quotas = sa.Table(
     metadata,
     sa.Column("caller", key(32), primary_key=True),
     sa.Column("full_at", sa.BigInteger, nullable=False),
-    sqlite_with_rowid=False,
 )
