@@ -65,6 +65,7 @@ class Channel:
     process: ScribeProcess | None
     thread: threading.Thread | None = None
     inbox: Inbox = field(default_factory=Inbox)
+    reported: bool = False  # whether any report came
     message: bytes = b""
     sent: int = 0  # bytes of it
 
@@ -76,7 +77,8 @@ class GroupCommit:
     `capacity` bounds the rows that wait or are being written; `patience` is how many seconds a transaction may take
     before its waiters, and all behind them, are told that the database does not answer. The scribe is a thread, or the
     process that `written_by` named, which is worth it where many are answered (a fifth more at 16 connections); where
-    that is gone, a thread goes on. All methods belong to the event loop in which `start` was called.
+    that is gone, another one goes on, or a thread if it is of no use. All methods belong to the event loop in which
+    `start` was called.
     """
 
     def __init__(
@@ -105,7 +107,8 @@ class GroupCommit:
         self.commits = 0
         self.rows = 0
         self.last_commit_seconds = 0.0
-        self.scribe_cpu = 0.0  # seconds of processor time, of a scribe that is a process
+        self.scribe_cpu = 0.0  # seconds of processor time, of scribes that are processes
+        self._earlier_cpu = 0.0  # of those that are gone
 
     def written_by(self, process: ScribeProcess) -> None:
         """Has this process write; to be told before `start`."""
@@ -117,7 +120,7 @@ class GroupCommit:
             raise RuntimeError("This group commit was started before; make a new one.")
         self._loop = asyncio.get_running_loop()
         process, self._process = self._process, None
-        self._open(Channel(process.end, process) if process is not None else self._threaded())
+        self._open(self._threaded() if process is None else Channel(process.end, process))
 
     async def commit(self, rows: Sequence[Assignment], source: str = SINGLE) -> None:
         """Returns when all rows are on disk; raises when none of them is."""
@@ -240,7 +243,7 @@ class GroupCommit:
     def _told(self, report: Report) -> None:
         """The scribe is done with the group."""
         outcomes: list[StoreError | None] = [None if one is None else untold(one) for one in report.outcomes]
-        self.scribe_cpu = max(self.scribe_cpu, report.cpu)  # a thread that goes on tells none of its own
+        self.scribe_cpu = self._earlier_cpu + report.cpu  # a thread tells none of its own
         stored = [submission for submission, error in zip(self._under_way, outcomes, strict=True) if error is None]
         if stored:
             self.commits += 1
@@ -286,6 +289,19 @@ class GroupCommit:
                 submission.answer.set_exception(outage.error())
 
     # The channel ---------------------------------------------------------------------------------
+
+    def _another(self, lost: Channel) -> Channel:
+        """A channel to a scribe instead of one that is gone: a process, unless the last one never got anything done."""
+        if lost.reported and lost.process is not None:
+            try:
+                process = ScribeProcess().writes_to(self._spec)
+            except OSError as error:
+                logger.error("The process that writes to the database cannot be started again: %s.", error.strerror)
+            else:
+                logger.error("The process that writes to the database is gone; another one writes from now on.")
+                return Channel(process.end, process)
+        logger.error("The process that writes to the database is gone; this one writes from now on.")
+        return self._threaded()
 
     def _threaded(self) -> Channel:
         """A channel to a scribe in this process."""
@@ -342,14 +358,15 @@ class GroupCommit:
             report = Report(*channel.inbox.take())
         except LookupError:  # there is more to come
             return
+        channel.reported = True
         self._told(report)
 
     def _replace(self, lost: Channel) -> None:
-        """The scribe is gone without having been told to: what it was at may be stored or not, a thread goes on."""
-        logger.error("The process that writes to the database is gone; this one writes from now on.")
+        """The scribe is gone without having been told to: what it was at may be stored or not, another one goes on."""
         self._leave(lost)
         _finish(lost, 0.0)
-        self._open(self._threaded())
+        self._earlier_cpu = self.scribe_cpu
+        self._open(self._another(lost))
         cause = StoreUnavailable(f"Who writes to the database was ended; {UNKNOWN}")
         self._settle([cause] * len(self._under_way))
 

@@ -407,28 +407,47 @@ def test_writers_side_by_side_neither_deadlock_nor_lose_rows(database_url: str) 
         engine.dispose()
 
 
-def test_a_scribe_that_was_killed_is_replaced_and_who_waited_is_told(engine: Engine) -> None:
-    """What it was at may be stored or not; whoever comes next is answered."""
-    rows = [assignment(str(number)) for number in range(3)]
+def scribes() -> set[int]:
+    """The processes that write for this one."""
+    return {child.pid for child in psutil.Process().children() if "service.store.scribe_main" in child.cmdline()}
 
-    async def run() -> None:
-        process = ScribeProcess().writes_to(ledger_spec(engine))
-        writer = GroupCommit(ledger_spec(engine))
-        writer.written_by(process)
-        writer.start()
-        await writer.commit(rows[:1])
+
+def test_a_scribe_that_was_killed_is_replaced_and_who_waited_is_told(engine: Engine) -> None:
+    """What it was at may be stored or not; whoever comes next is answered. Another process writes, until one ends that
+    has written nothing: then a thread does."""
+    rows = [assignment(str(number)) for number in range(5)]
+
+    async def killed_while_writing(writer: GroupCommit, row: Assignment) -> None:
+        (scribe,) = scribes()
         async with locked(engine):
-            waiter = asyncio.ensure_future(writer.commit(rows[1:2]))
+            waiter = asyncio.ensure_future(writer.commit([row]))
             await asyncio.sleep(0)
             await until_taken(writer)
-            os.kill(process.pid, signal.SIGKILL)
+            os.kill(scribe, signal.SIGKILL)
             with pytest.raises(StoreUnavailable, match="may be stored or not"):
                 await waiter
-        await writer.commit(rows[2:])
+
+    async def run() -> None:
+        writer = GroupCommit(ledger_spec(engine))
+        writer.written_by(ScribeProcess().writes_to(ledger_spec(engine)))
+        writer.start()
+        await writer.commit(rows[:1])
+        first = scribes()
+        await killed_while_writing(writer, rows[1])
+        await writer.commit(rows[2:3])
+        second = scribes()
+        assert len(second) == 1
+        assert second != first
+        spent = writer.scribe_cpu
+        await killed_while_writing(writer, rows[3])
+        await killed_while_writing(writer, rows[3])
+        assert scribes() == set()
+        await writer.commit(rows[4:])
+        assert writer.scribe_cpu == spent > 0
         await writer.close()
 
     asyncio.run(run())
-    assert {rows[0].id, rows[2].id} <= stored(engine)
+    assert {rows[0].id, rows[2].id, rows[4].id} <= stored(engine)
 
 
 def test_a_scribe_keeps_nothing_open_that_was_and_ends_when_no_more_comes(engine: Engine, tmp_path: Path) -> None:
