@@ -104,7 +104,7 @@ class Batch:
             return self._items(start, [self._case(item) for item in chunk])
         customers = checked(chunk, self.served, self.now)
         customers.wrong.update(self.service.suppressed.among(customers.ids))
-        by_columns = self._columns(start, customers) if self.answers.by_columns else None
+        by_columns = self._columns(start, customers)
         return self._items(start, customers.cases()) if by_columns is None else by_columns
 
     def _case(self, item: Item) -> Case | Exception:

@@ -50,7 +50,7 @@ def _arrow_reader(served: ServedModel, size: int, most: int) -> Reader:
 ANSWERS: dict[Form, Callable[[ServedModel], Answers]] = {
     Form.JSON: JsonAnswers,
     Form.NDJSON: NdjsonAnswers,
-    Form.CSV: lambda served: CsvAnswers(),
+    Form.CSV: CsvAnswers,
     Form.ARROW: _arrow_answers,
 }
 READERS: dict[Form, Callable[[ServedModel, int, int], Reader]] = {

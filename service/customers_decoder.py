@@ -71,11 +71,11 @@ class CustomersDecoder:
         moments = [one.as_of for one in customers]
         if all([moment is None for moment in moments]):  # noqa: C419  (faster)
             return SentColumns([one.customer_id for one in customers], None, features)
-        told = [None if moment is None else _moment(moment) for moment in moments]
+        told = [None if moment is None else moment_of(moment) for moment in moments]
         return SentColumns([one.customer_id for one in customers], told, features)
 
 
 @lru_cache(MOST_MOMENTS)
-def _moment(text: str) -> datetime:
-    """Raises ValueError."""
+def moment_of(text: str) -> datetime:
+    """As `plain_moment`, remembered: many customers of a batch have the same. Raises ValueError."""
     return plain_moment(text)

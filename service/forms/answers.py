@@ -6,11 +6,9 @@ from service.decided import Decided
 
 
 class Answers(Protocol):
-    """Writes one body: `opening`, then parts with `between` between them, then `closing`. `by_columns` tells that
-    a part may be decided column by column."""
+    """Writes one body: `opening`, then parts with `between` between them, then `closing`."""
 
     media_type: str
-    by_columns: bool
     opening: bytes
     between: bytes
 

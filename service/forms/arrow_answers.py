@@ -35,7 +35,6 @@ class ArrowAnswers:
     """A `FlatAnswer` a row; columns that were decided as such become columns without a row being made of them."""
 
     media_type = Form.ARROW.value
-    by_columns = True
     between = b""
 
     def __init__(self, served: ServedModel) -> None:

@@ -2,7 +2,9 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
 from typing import NamedTuple
 
 from service.errors import Fault, InvalidRequest
@@ -11,6 +13,7 @@ from service.forms.form import MOST_LINE_BYTES
 from service.forms.layout import Layout
 from service.forms.lines import LineSplitter, SentLine, too_long
 from service.forms.reader import Chunk, Item, in_chunks
+from service.forms.table_decoder import TableDecoder
 from service.served_model import ServedModel
 
 BOM = b"\xef\xbb\xbf"
@@ -33,41 +36,58 @@ class CsvReader:
         self._size = size
         self._lines = LineSplitter(MOST_LINE_BYTES)
         self._records = _Records()
-        self._table: tuple[Layout, CustomerRows] | None = None
+        self._table: _Table | None = None
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
-        return in_chunks(self._items(self._lines.feed(data)), self._size)
+        return self._chunks(self._whole(self._lines.feed(data)))
 
     def end(self) -> Iterator[Chunk]:
-        return in_chunks(self._last_items(), self._size)
-
-    def _last_items(self) -> Iterator[Item]:
-        yield from self._items(self._lines.end())
-        for record in self._records.end():
-            yield from self._taken(record)
+        yield from self._chunks(chain(self._whole(self._lines.end()), self._records.end()))
         if self._table is None:
             raise InvalidRequest([Fault("", "is empty; send a header line that names the columns")])
-        yield from self._table[1].end()
+        yield from in_chunks(self._table.customers.end(), self._size)
 
-    def _items(self, lines: Iterable[SentLine]) -> Iterator[Item]:
+    def _whole(self, lines: Iterable[SentLine]) -> Iterator[Record]:
         for line in lines:
-            for record in self._records.add(line):
-                yield from self._taken(record)
+            yield from self._records.add(line)
 
-    def _taken(self, record: Record) -> Iterator[Item]:
+    def _chunks(self, records: Iterator[Record]) -> Iterator[Chunk]:
         if self._table is None:
-            layout = self._layout(record)
-            self._table = layout, CustomerRows(layout, self._served)
+            header = next(records, None)
+            if header is None:
+                return
+            layout = _layout(header, self._served)
+            self._table = _Table(layout, CustomerRows(layout, self._served), TableDecoder(layout, self._served))
+        table = self._table
+        if table.layout.of_transactions:
+            yield from in_chunks(_customers(records, table), self._size)
             return
-        layout, rows = self._table
-        size = 0 if record.content is None else len(record.content)
-        yield from rows.add(_row(record, layout), size)
+        for chunk in in_chunks(records, self._size):  # a row is a customer
+            rows = _rows(chunk)
+            sent = table.decoder.decode(rows) if len(rows) == len(chunk) else None
+            yield list(_customers(chunk, table)) if sent is None else sent
 
-    def _layout(self, record: Record) -> Layout:
-        cells = _cells(record._replace(content=record.content and record.content.removeprefix(BOM)))
-        if isinstance(cells, Exception):
-            raise cells
-        return Layout([cell.strip() for cell in cells], self._served)
+
+class _Table(NamedTuple):
+    """What is known once the header was read."""
+
+    layout: Layout
+    customers: CustomerRows
+    decoder: TableDecoder
+
+
+def _layout(header: Record, served: ServedModel) -> Layout:
+    cells = _cells(header._replace(content=header.content and header.content.removeprefix(BOM)))
+    if isinstance(cells, Exception):
+        raise cells
+    return Layout([cell.strip() for cell in cells], served)
+
+
+def _customers(records: Iterable[Record], table: _Table) -> Iterator[Item]:
+    """One by one."""
+    for record in records:
+        size = 0 if record.content is None else len(record.content)
+        yield from table.customers.add(_row(record, table.layout), size)
 
 
 class _Records:
@@ -129,6 +149,16 @@ def _cells(record: Record) -> list[str] | Exception:
         return _unreadable(record, "is not text in UTF-8; save the table in UTF-8")
     except csv.Error as error:
         return _unreadable(record, f"cannot be read as CSV ({error}); put such a cell in quotes and double those in it")
+
+
+def _rows(records: Sequence[Record]) -> list[list[str]]:
+    """The cells of each, but for those that cannot be read."""
+    text = b"\n".join([record.content.removesuffix(b"\r") for record in records if record.content is not None])
+    if b'"' not in text and b"\r" not in text and b"\0" not in text:  # what CSV does with them is left to who knows it
+        with suppress(UnicodeDecodeError):
+            return [line.split(",") for line in text.decode().split("\n")]
+    found = [_cells(record) for record in records]
+    return [cells for cells in found if not isinstance(cells, Exception)]
 
 
 def _row(record: Record, layout: Layout) -> Row | Exception:

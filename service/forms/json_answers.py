@@ -42,7 +42,6 @@ class JsonAnswers(_ItemAnswers):
     """A `BatchAnswer` whose counts come last: they are known when everything else was sent."""
 
     media_type = Form.JSON.value
-    by_columns = True
     opening = b'{"results":['
     between = b","
     comma = ","
@@ -55,7 +54,6 @@ class NdjsonAnswers(_ItemAnswers):
     """A `BatchItem` a line."""
 
     media_type = Form.NDJSON.value
-    by_columns = True
     opening = between = b""
     end = "\n"
 

@@ -2,8 +2,9 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,22 +17,20 @@ from hypothesis import strategies as st
 
 from models.features import FEATURE
 from models.model import SegmentationModel
-from service.assigned import Case
-from service.assigning import case_of
 from service.errors import BodyTooLarge, InvalidRequest
 from service.forms.arrow_stream import ArrowReader
-from service.forms.checked_columns import checked
 from service.forms.csv_table import CsvReader
 from service.forms.form import MOST_LINE_BYTES, Form
 from service.forms.ndjson import NdjsonReader
-from service.forms.reader import Chunk, Item, Reader
-from service.forms.sent_columns import SentColumns
+from service.forms.reader import Chunk, Reader
 from service.served_model import Limits, ServedModel
 from service.store.database import open_engine
 from service.store.schema import assignments
+from tests.service.forms.cases import cases_in
 from tests.service.forms.sent import (
     GOOD_AND_BAD,
     SENT,
+    Items,
     answered,
     as_arrow,
     as_csv,
@@ -42,7 +41,7 @@ from tests.service.forms.sent import (
     rows_of,
 )
 from tests.service.requests import AS_OF, FEATURES, by_features, by_transactions, line
-from tests.service.serving import NOW, TestClient
+from tests.service.serving import TestClient
 
 STREAMS = [Form.NDJSON, Form.CSV, Form.ARROW]
 
@@ -107,7 +106,10 @@ def test_what_is_answered_is_what_is_stored(client: TestClient, store_url: str, 
         assert kept.features == sent_features
 
 
-def test_thousands_by_columns_are_answered_as_by_requests(shared_client: TestClient, model: SegmentationModel) -> None:
+@pytest.mark.parametrize("form", STREAMS)
+def test_thousands_by_columns_are_answered_as_by_requests(
+    shared_client: TestClient, model: SegmentationModel, form: Form
+) -> None:
     rng = np.random.default_rng(3)
     values = np.array(model.reference.values)[rng.integers(len(model.reference.values), size=5_000)]
     values = values * rng.uniform(0.5, 1.5, size=(5_000, 1))
@@ -117,7 +119,12 @@ def test_thousands_by_columns_are_answered_as_by_requests(shared_client: TestCli
         for index, row in enumerate(values.tolist())
     ]
     expected = answered(post(shared_client, "list", json.dumps(items).encode()))
-    assert but_for_ids(answered(post(shared_client, "arrow", as_arrow(items, 3_000)))) == but_for_ids(expected)
+    encode: Mapping[Form, Callable[[Items], bytes]] = {
+        Form.NDJSON: as_ndjson,
+        Form.CSV: as_csv,
+        Form.ARROW: partial(as_arrow, at_once=3_000),
+    }
+    assert but_for_ids(answered(post(shared_client, form, encode[form](items)))) == but_for_ids(expected)
 
 
 def test_customers_may_be_numbers_and_numbers_of_any_size_in_arrow(shared_client: TestClient) -> None:
@@ -143,30 +150,6 @@ def readers(served: ServedModel) -> Mapping[Form, Reader]:
         Form.CSV: CsvReader(served, 4),
         Form.ARROW: ArrowReader(served, 4, 1_000_000),
     }
-
-
-def cases_in(chunks: Sequence[Chunk], served: ServedModel) -> list[object]:
-    """What is to be assigned, or what is wrong with it, however their chunk holds the customers."""
-    found: list[object] = []
-    for chunk in chunks:
-        if isinstance(chunk, SentColumns):
-            found += [told(case) for case in checked(chunk, served, NOW).cases()]
-        else:
-            found += [told(case_or_error(item, served)) for item in chunk]
-    return found
-
-
-def case_or_error(item: Item, served: ServedModel) -> Case | Exception:
-    if isinstance(item, Exception):
-        return item
-    try:
-        return case_of(item, served, NOW)
-    except InvalidRequest as error:
-        return error
-
-
-def told(case: Case | Exception) -> object:
-    return (case.customer_id, case.as_of, dict(case.features)) if isinstance(case, Case) else str(case)
 
 
 @given(data=st.data())
