@@ -36,12 +36,14 @@ BUSY_TRIES = 60
 
 
 class Encoded(NamedTuple):
-    """A part as it is answered: how many items have an answer and how many a problem, and the bytes. `trouble` is why
-    nothing of it could be stored; `last` is the problem after which nothing follows."""
+    """A part as it is answered: how many items have an answer and how many a problem, and the bytes in pieces.
+
+    `trouble` is why nothing of it could be stored; `last` is the problem after which nothing follows.
+    """
 
     assigned: int
     failed: int
-    body: bytes
+    bodies: Sequence[bytes]
     trouble: StoreError | None = None
     last: Exception | None = None
 
@@ -92,10 +94,10 @@ class Batch:
                 await under_way.put(Part(start, decided, stored, await asyncio.to_thread(self._encode, start, decided)))
                 start += len(chunk)
         except ClientDisconnect as error:
-            await under_way.put(Encoded(0, 0, b"", last=error))
+            await under_way.put(Encoded(0, 0, [], last=error))
         except Exception as error:  # told to whoever takes the parts, after those that were whole
-            body = await asyncio.to_thread(self.answers.part, start, DecidedItems(self.served, [error], []))
-            await under_way.put(Encoded(0, 1, body, last=error))
+            told = await asyncio.to_thread(self.answers.part, start, DecidedItems(self.served, [error], []))
+            await under_way.put(Encoded(0, 1, told, last=error))
         await under_way.put(None)
 
     def _decide(self, start: int, chunk: Chunk) -> Decided:

@@ -185,7 +185,7 @@ class BatchResponse(Response):
         opening = b'{"assigned":%d,"failed":%d,"results":[' % (assigned, failed)
         if turn is not None and not any(part.trouble for part in parts):
             await turn.end()
-        bodies = [opening, *_with_commas([part.body for part in parts]), b"]}"]
+        bodies = [opening, *_with_commas([part.bodies for part in parts]), b"]}"]
         length = str(sum(map(len, bodies))).encode()
         headers = [(b"content-type", batch.answers.media_type.encode()), (b"content-length", length)]
         if turn is not None and turn.claim.answered:
@@ -207,23 +207,26 @@ class BatchResponse(Response):
         if turn is not None and turn.claim.answered:
             headers += [(name.lower().encode(), value.encode()) for name, value in REPLAYED.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        assigned, failed, body, part, whole = 0, 0, answers.opening, first, True
+        assigned, failed, before, part, whole = 0, 0, answers.opening, first, True
         while part is not None:
             if isinstance(part.last, ClientDisconnect) or intake.gone:
                 return
-            body += (answers.between if assigned + failed else b"") + part.body
+            before += answers.between if assigned + failed else b""
             assigned, failed = assigned + part.assigned, failed + part.failed
             whole = whole and part.trouble is None and part.last is None
-            if not await _taken(send, body):
-                return
-            body, part = b"", await anext(parts, None)
+            for body in part.bodies:
+                if not await _taken(send, before + body):
+                    return
+                before = b""
+            part = await anext(parts, None)
         if turn is not None and whole:
             await turn.end()
-        await send({"type": "http.response.body", "body": body + answers.closing(assigned, failed), "more_body": False})
+        end = before + answers.closing(assigned, failed)
+        await send({"type": "http.response.body", "body": end, "more_body": False})
 
 
-def _with_commas(bodies: Sequence[bytes]) -> list[bytes]:
-    return [piece for body in bodies for piece in (b",", body)][1:]
+def _with_commas(parts: Sequence[Sequence[bytes]]) -> list[bytes]:
+    return [piece for bodies in parts for piece in (b",", *bodies)][1:]
 
 
 async def _taken(send: Send, body: bytes) -> bool:

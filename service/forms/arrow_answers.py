@@ -45,14 +45,14 @@ class ArrowAnswers:
         self._products = [products.encode() for products in served.products]
         self.opening = self._written(CArrayStream.from_c_arrays([], self._schema), with_schema=True)
 
-    def part(self, start: int, decided: Decided) -> bytes:
+    def part(self, start: int, decided: Decided) -> Sequence[bytes]:
         if isinstance(decided, DecidedColumns):
             columns = self._of_columns(start, decided)
         else:
             assert isinstance(decided, DecidedItems)  # noqa: S101 (there are these two)
             columns = _of_rows([flat(index, one, decided.served) for index, one in enumerate(decided.items, start)])
         batch = na.c_array_from_buffers(self._schema, columns[0].length, [None], children=columns)
-        return self._written(batch, with_schema=False)
+        return [self._written(batch, with_schema=False)]
 
     def closing(self, assigned: int, failed: int) -> bytes:
         return END

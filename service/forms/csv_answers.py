@@ -26,7 +26,7 @@ class CsvAnswers:
         self._names = [name for _, name in served.names]
         self._products = served.products
 
-    def part(self, start: int, decided: Decided) -> bytes:
+    def part(self, start: int, decided: Decided) -> Sequence[bytes]:
         text = io.StringIO()
         rows = csv.writer(text)
         if isinstance(decided, DecidedColumns):
@@ -34,7 +34,7 @@ class CsvAnswers:
         else:
             assert isinstance(decided, DecidedItems)  # noqa: S101 (there are these two)
             rows.writerows(_of_items(start, decided))
-        return text.getvalue().encode()
+        return [text.getvalue().encode()]
 
     def closing(self, assigned: int, failed: int) -> bytes:
         return b""
