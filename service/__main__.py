@@ -1,7 +1,6 @@
 """The service's command line: `python -m service`."""
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from models.errors import ModelError
-from service import before_fastapi  # noqa: F401  (for what it does before FastAPI is imported)
+from service import before_fastapi
 from service.commands import audit, check, customers, db, keys, purge, score, serve, settings
 from service.settings import Settings, unknown_variables
 from service.store.errors import StoreError
@@ -20,8 +19,7 @@ EXPECTED = (ModelError, StoreError, OSError)
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; 0 where it did what was asked, 1 with a sentence on standard error where it could not."""
-    gc.freeze()  # what was imported stays, and need not be looked at by each collection
-    gc.enable()
+    before_fastapi.all_is_imported()
     given = _parser().parse_args(arguments)
     try:
         configured = Settings()

@@ -1,7 +1,7 @@
 """Some items of a batch whose segments are decided: what is to be stored of them, and what to answer."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Self
 
 from models.outlook import Decays, NextSegments
 from models.scorer import Placements
@@ -18,28 +18,11 @@ class Remembered(NamedTuple):
     served: ServedModel
 
 
-class Decided(Protocol):
-    """Items at consecutive places of a batch."""
-
-    @property
-    def rows(self) -> Sequence[Assignment]:
-        """What is to be stored before these are answered."""
-
-    @property
-    def failed(self) -> int:
-        """How many have a problem."""
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-
-    def but(self, errors: Mapping[int, Exception]) -> Self:
-        """The same where some rows, by their places in `rows`, could not be stored."""
-
-
 class DecidedItems(NamedTuple):
-    """Each item by itself: assigned now, remembered, or what is wrong with it. Only what is assigned now is stored,
-    and in a dry run nothing."""
+    """Items at consecutive places of a batch, each by itself: assigned now, remembered, or what is wrong with it.
+
+    `rows` is what is to be stored before they are answered: what is assigned now, and in a dry run nothing.
+    """
 
     served: ServedModel
     items: Sequence[Assigned | Remembered | Exception]
@@ -47,13 +30,16 @@ class DecidedItems(NamedTuple):
 
     @property
     def failed(self) -> int:
+        """How many have a problem."""
         return sum(isinstance(one, Exception) for one in self.items)
 
     @property
     def size(self) -> int:
+        """How many there are."""
         return len(self.items)
 
     def but(self, errors: Mapping[int, Exception]) -> Self:
+        """The same where some rows, by their places in `rows`, could not be stored."""
         places = [index for index, one in enumerate(self.items) if isinstance(one, Assigned)]
         items = list(self.items)
         for row, error in errors.items():
@@ -75,10 +61,12 @@ class DecidedColumns(NamedTuple):
 
     @property
     def failed(self) -> int:
+        """How many have a problem."""
         return len(self.wrong)
 
     @property
     def size(self) -> int:
+        """How many there are."""
         return len(self.customers)
 
     def decays(self) -> Decays | None:
@@ -96,5 +84,9 @@ class DecidedColumns(NamedTuple):
         return outlook.next_segments(customers.values, customers.known, self.placed.nearest)
 
     def but(self, errors: Mapping[int, Exception]) -> Self:
+        """The same where some rows, by their places in `rows`, could not be stored."""
         places = [index for index in range(len(self.customers)) if index not in self.wrong]
         return self._replace(wrong={**self.wrong, **{places[row]: error for row, error in errors.items()}})
+
+
+Decided = DecidedItems | DecidedColumns

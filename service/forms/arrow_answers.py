@@ -11,7 +11,7 @@ from nanoarrow._array_stream import CArrayStream
 from nanoarrow.ipc import StreamWriter
 from numpy.typing import NDArray
 
-from service.decided import Decided, DecidedColumns, DecidedItems
+from service.decided import Decided, DecidedColumns
 from service.forms.arrow_column import EPOCH
 from service.forms.arrow_message import CONTINUATION
 from service.forms.flat_answer import COLUMNS, FlatAnswer, flat, problem_text
@@ -49,7 +49,6 @@ class ArrowAnswers:
         if isinstance(decided, DecidedColumns):
             columns = self._of_columns(start, decided)
         else:
-            assert isinstance(decided, DecidedItems)  # noqa: S101 (there are these two)
             columns = _of_rows([flat(index, one, decided.served) for index, one in enumerate(decided.items, start)])
         batch = na.c_array_from_buffers(self._schema, columns[0].length, [None], children=columns)
         return [self._written(batch, with_schema=False)]

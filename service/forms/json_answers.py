@@ -7,7 +7,7 @@ import numpy as np
 from service.assigned import Assigned
 from service.assigning import answer_json
 from service.column_encoder import Column, ColumnEncoder
-from service.decided import Decided, DecidedColumns, DecidedItems, Remembered
+from service.decided import Decided, DecidedColumns, Remembered
 from service.forms.form import Form
 from service.number_texts import number_bytes
 from service.problem import item_problem
@@ -29,7 +29,6 @@ class _ItemAnswers:
     def part(self, start: int, decided: Decided) -> Sequence[bytes]:
         if isinstance(decided, DecidedColumns):
             return self._of_columns(start, decided)
-        assert isinstance(decided, DecidedItems)  # noqa: S101 (there are these two)
         items = [f"{_item(index, one, decided.served)}{self.end}" for index, one in enumerate(decided.items, start)]
         return [self.comma.join(items).encode()]
 

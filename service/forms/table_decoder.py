@@ -29,8 +29,7 @@ class TableDecoder:
     def decode(self, rows: Sequence[Sequence[str]]) -> SentColumns | None:
         """The customers in rows of cells, one at least; None for what is not of the usual form: it may be wrong, and it
         may be right in another way."""
-        count = len(self._columns)
-        if not self._usual or any([len(row) != count for row in rows]):  # noqa: C419  (faster)
+        if not self._usual or set(map(len, rows)) != {len(self._columns)}:
             return None
         cells = dict(zip(self._columns, zip(*rows, strict=True), strict=True))
         features = {}
