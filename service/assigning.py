@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from models.axis import Values
 from models.category import expand
-from models.customer import LONGEST
+from models.customer.customer_id import LONGEST
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute_one
 from models.fold import fold
 from models.line import Line

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from models.customer import LONGEST, customer_id
+from models.customer.customer_id import LONGEST, customer_id
 from models.evidence import FeatureRecord
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line

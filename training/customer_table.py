@@ -13,7 +13,7 @@ from ibis import _ as row
 from numpy.typing import NDArray
 
 from models.category import Column, LevelShare, columns, expand_many
-from models.customer import customer_id
+from models.customer.customer_id import customer_id
 from models.evidence import SourceFile
 from models.features import LARGEST
 from training.errors import TooFewCustomers, UnreadableSource

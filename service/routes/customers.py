@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from models.customer import LONGEST, customer_id
+from models.customer.customer_id import LONGEST, customer_id
 from service.answer import AnswerRecord, Recommendation, SegmentName, StoredRecord
 from service.assigning import recall
 from service.caller import caller_of

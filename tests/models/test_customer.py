@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.customer import LONGEST, customer_id
+from models.customer.customer_id import LONGEST, customer_id
 
 
 @pytest.mark.parametrize("written", ["17850", "17850.0", " 17850 ", "17850.000", "\t17850\n"])

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 
-from models.customer import customer_id
+from models.customer.customer_id import customer_id
 from training.customer_table import (
     ALL_BUT_FEW,
     FEWEST_CUSTOMERS,
