@@ -17,10 +17,11 @@ from models.customer.customer_id import customer_id
 from models.evidence import SourceFile
 from models.features import LARGEST
 from training.errors import TooFewCustomers, UnreadableSource
-from training.reading import csvfile, figures
+from training.reading import csv_file, figures
 from training.reading.figures import PLAIN, FigureReading
-from training.reading.part import Opened, Part
 from training.reading.source import open_file
+from training.reading.source_part import Part
+from training.reading.source_table import Opened
 from training.reading.texts import text
 from training.table_columns import Columns
 from training.workspace import Workspace
@@ -88,9 +89,7 @@ def read_customer_table(
     try:
         if not path.is_file():
             raise UnreadableSource(f"There is no file {path}; a table of customers is one CSV, XLSX or Parquet file.")
-        return _table(
-            _Rows.of(open_file(path, workspace, asked.choose), workspace), len(features), describe is not None
-        )
+        return _table(_Rows.of(open_file(path, workspace), asked, workspace), len(features), describe is not None)
     except duckdb.Error as error:
         raise UnreadableSource(f"{path.name}: reading failed: {str(error).splitlines()[0]}") from error
 
@@ -143,21 +142,22 @@ class _Rows:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, opened: Opened, workspace: Workspace) -> "_Rows":
-        if len(opened.parts) > 1:
-            sheets = " and ".join(part.where for part in opened.parts)
+    def of(cls, opened: Opened, asked: Columns, workspace: Workspace) -> "_Rows":
+        parts, notes = opened.parts(asked.choose)
+        if len(parts) > 1:
+            sheets = " and ".join(part.where for part in parts)
             raise UnreadableSource(f"{sheets} both have the columns that are asked for; leave one of them in the file.")
-        (part,) = opened.parts
+        (part,) = parts
         # All that is not a number is made text once: to write that out anew in every query takes longer than to run it.
         written = {field: part.table[field] for field in part.columns}
         told = {field: one if one.type().is_numeric() else text(one) for field, one in written.items()}
         table = workspace.backend.create_table(workspace.name("customers"), part.table.select(**told))
         numbered = table.select(row=table.rowid(), **{field: table[field] for field in part.columns})
         count = int(table.count().to_pyarrow().as_py())
-        left_out, note = csvfile.left_out(part, workspace, count)
+        left_out, note = csv_file.left_out(part, workspace, count)
         file = SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=left_out)
         stored = Part(part.where, numbered, part.columns, part.semicolons)
-        return cls(stored, count, file, (*opened.notes, *([note] if note else [])))
+        return cls(stored, count, file, (*opened.notes, *notes, *([note] if note else [])))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from training.errors import UnreadableSource
-from training.reading.part import Part
+from training.reading.source_part import Part
 from training.reading.texts import text
 
 FIGURES = ("quantity", "price", "amount")

@@ -10,7 +10,7 @@ from training.reading import dates
 from training.reading.dates import DateReading
 from training.reading.figures import PLAIN, FigureReading
 from training.reading.lines import SCHEMA
-from training.reading.part import Part
+from training.reading.source_part import Part
 from training.reading.texts import identifier, text
 
 IDENTIFIERS = ("invoice", "product", "customer", "country")

@@ -10,19 +10,20 @@ import ibis
 
 from models.evidence import SourceFile
 from training.errors import UnreadableSource
-from training.reading import csvfile, database, dates
+from training.reading import csv_file, database, dates
 from training.reading.columns import resolve
-from training.reading.csvfile import open_csv
+from training.reading.csv_file import open_csv
 from training.reading.lines import SCHEMA, Lines
 from training.reading.parquet import open_parquet
-from training.reading.part import Choose, Opened, Part
 from training.reading.piece import Piece
+from training.reading.source_part import Part
+from training.reading.source_table import Opened
 from training.reading.survey import survey
 from training.reading.workbook import open_workbook
 from training.workspace import Workspace
 
 # A file is what its first bytes say, whatever it is called; all else is text.
-OPENERS: Mapping[bytes, Callable[[Path, Workspace, Choose], Opened]] = {
+OPENERS: Mapping[bytes, Callable[[Path, Workspace], Opened]] = {
     b"PK\x03\x04": open_workbook,
     b"\xd0\xcf\x11\xe0": open_workbook,
     b"PAR1": open_parquet,
@@ -60,26 +61,36 @@ def read(
     `date_format` is `month-first`, `day-first` or a strptime pattern. The lines live as long as the
     workspace. Raises UnreadableSource with a sentence that says what to do.
     """
-    opened = _open(sources, workspace, query, columns)
+    opened = _open(sources, workspace, query)
+
+    def choose(names: Sequence[str], where: str) -> Mapping[str, str]:
+        return resolve(names, columns, where=where)
+
+    chosen = [_Chosen(one, *one.parts(choose)) for one in opened]
     try:
-        return _lines(opened, workspace, date_format)
+        return _lines(chosen, workspace, date_format)
     except duckdb.Error as error:
         names = ", ".join(one.name for one in opened)
         raise UnreadableSource(f"{names}: reading failed: {str(error).splitlines()[0]}") from error
 
 
-def _open(sources: Sequence[str], workspace: Workspace, query: str | None, columns: Mapping[str, str]) -> list[Opened]:
+@dataclass(frozen=True)
+class _Chosen:
+    """What was opened, those of its tables whose columns are understood, and notes on the others."""
+
+    opened: Opened
+    parts: Sequence[Part]
+    notes: Sequence[str]
+
+
+def _open(sources: Sequence[str], workspace: Workspace, query: str | None) -> list[Opened]:
     if any(database.is_url(source) for source in sources):
         if len(sources) != 1 or query is None:
             raise UnreadableSource("A database is read alone and with --query: give one URL and the query.")
-        return [database.open_query(sources[0], query, workspace, columns)]
+        return [database.open_query(sources[0], query, workspace)]
     if query is not None:
         raise UnreadableSource("--query goes with a database URL, such as sqlite:///shop.db, not with files.")
-
-    def choose(names: Sequence[str], where: str) -> Mapping[str, str]:
-        return resolve(names, columns, where=where)
-
-    return [open_file(file, workspace, choose) for file in _files(sources)]
+    return [open_file(file, workspace) for file in _files(sources)]
 
 
 def _files(sources: Sequence[str]) -> list[Path]:
@@ -110,25 +121,25 @@ def _is_data(file: Path) -> bool:
     return last.lower() in SUFFIXES and not file.name.startswith((".", "~"))
 
 
-def open_file(file: Path, workspace: Workspace, choose: Choose) -> Opened:
-    """One file, with those of its columns that are chosen. Raises UnreadableSource."""
+def open_file(file: Path, workspace: Workspace) -> Opened:
+    """One file, with all its tables and their columns. Raises UnreadableSource."""
     try:
         with file.open("rb") as stream:
             magic = stream.read(4)
     except OSError as error:
         raise UnreadableSource(f"{file.name} cannot be opened: {error.strerror}.") from None
-    return OPENERS.get(magic, open_csv)(file, workspace, choose)
+    return OPENERS.get(magic, open_csv)(file, workspace)
 
 
-def _lines(opened: Sequence[Opened], workspace: Workspace, date_format: str | None) -> Lines:
-    parts = [part for one in opened for part in one.parts]
+def _lines(chosen: Sequence[_Chosen], workspace: Workspace, date_format: str | None) -> Lines:
+    parts = [part for one in chosen for part in one.parts]
     _check_same_fields(parts)
-    stored = _stored(opened, _pieces(parts, workspace, date_format, HEAD), workspace)
+    stored = _stored(chosen, _pieces(parts, workspace, date_format, HEAD), workspace)
     if stored.unreadable:
         # What the first rows told may not hold for all: now all are asked, which also finds what contradicts itself.
         pieces = _pieces(parts, workspace, date_format, None)
         if [piece.readings for piece in pieces] != [piece.readings for piece in stored.pieces]:
-            stored = _stored(opened, pieces, workspace)
+            stored = _stored(chosen, pieces, workspace)
     return Lines(
         table=stored.numbered,
         present=frozenset(parts[0].columns),
@@ -136,7 +147,7 @@ def _lines(opened: Sequence[Opened], workspace: Workspace, date_format: str | No
         rows=_rows(stored.files),
         fingerprint=tuple(stored.files),
         notes=(
-            *(note for one in opened for note in one.notes),
+            *(note for one in chosen for note in (*one.opened.notes, *one.notes)),
             *(note for piece in stored.pieces for note in piece.notes()),
             *_absences(parts[0].columns, stored.by_moment),
             *stored.left_out,
@@ -157,14 +168,16 @@ class _Stored:
     unreadable: Sequence[str]
 
 
-def _stored(opened: Sequence[Opened], pieces: Sequence[Piece], workspace: Workspace) -> _Stored:
+def _stored(chosen: Sequence[_Chosen], pieces: Sequence[Piece], workspace: Workspace) -> _Stored:
     fields = pieces[0].part.columns.keys()
     by_moment = "invoice" in fields or any(_has_time(piece.moments()) for piece in pieces)
     name = workspace.name("purchase_lines")
     table = workspace.backend.create_table(name, schema=ibis.schema(SCHEMA))
     files, left_out = [], []
-    for one in opened:
-        file, said = _store(one, [piece for piece in pieces if piece.part in one.parts], by_moment, name, workspace)
+    for one in chosen:
+        file, said = _store(
+            one.opened, [piece for piece in pieces if piece.part in one.parts], by_moment, name, workspace
+        )
         files.append(file)
         left_out += said
     numbered = table.select(line=table.rowid(), **{field: table[field] for field in SCHEMA})
@@ -212,7 +225,7 @@ def _store(
         before = _count(table)
         workspace.backend.insert(name, piece.lines(by_moment))
         added = _count(table) - before
-        missed, note = csvfile.left_out(piece.part, workspace, added)
+        missed, note = csv_file.left_out(piece.part, workspace, added)
         rows, left_out = rows + added, left_out + missed
         notes += [note] if note else []
     return SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=rows, left_out=left_out), notes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from training.reading import dates, figures
 from training.reading.dates import DateColumn
 from training.reading.figures import FigureReading
-from training.reading.part import Part
+from training.reading.source_part import Part
 from training.reading.texts import text
 from training.workspace import Workspace
 

@@ -15,8 +15,9 @@ from backports import zstd
 from sqlalchemy import create_engine, text
 
 from training.errors import UnreadableSource
+from training.reading.database import open_query
 from training.reading.lines import SCHEMA, Lines
-from training.reading.source import read
+from training.reading.source import open_file, read
 from training.workspace import Workspace
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
@@ -621,3 +622,26 @@ def test_first_rows_that_leave_the_order_open_are_decided_by_later_ones(
     file.write_text(COLUMNS + "1,A,1,1/2/2011,2.5,7\n2,A,1,2/3/2011,2.5,7\n3,A,1,15/1/2011,2.5,7\n")
     found = read([str(file)], workspace).table.order_by("line").to_pyarrow().to_pylist()
     assert [(row["at"].day, row["at"].month) for row in found] == [(1, 2), (2, 3), (15, 1)]
+
+
+def test_an_opened_file_shows_all_its_columns(workspace: Workspace, tmp_path: Path) -> None:
+    (table,) = open_file(Path(written(tmp_path / "a.csv", "client, seen ,,price", "7,x,y,2")), workspace).tables
+    assert (table.where, table.names) == ("a.csv", ("client", "seen", "", "price"))
+    assert table.table.to_pyarrow().to_pylist() == [{"c0": "7", "c1": "x", "c2": "y", "c3": "2"}]
+    assert table.select({"price": "price"}).table.to_pyarrow().to_pylist() == [{"price": "2"}]
+
+
+def test_every_sheet_of_an_opened_workbook_shows_all_its_columns(workspace: Workspace, tmp_path: Path) -> None:
+    file = workbook(tmp_path / "a.xlsx", One=[["client", "seen"], [7, "x"]], Two=[["made by"], ["someone"]])
+    tables = open_file(Path(file), workspace).tables
+    assert [(one.where, one.names) for one in tables] == [
+        ("a.xlsx, sheet 'One'", ("client", "seen")),
+        ("a.xlsx, sheet 'Two'", ("made by",)),
+    ]
+    assert tables[0].table.to_pyarrow().to_pylist() == [{"c0": "7", "c1": "x"}]
+
+
+def test_an_opened_query_shows_all_its_columns(workspace: Workspace, shop: str) -> None:
+    (table,) = open_query(shop, "SELECT client, qty AS units FROM sales ORDER BY invoice", workspace).tables
+    assert table.names == ("client", "units")
+    assert table.table.to_pyarrow().to_pylist() == [{"c0": None, "c1": "1"}, {"c0": "17850", "c1": "6"}]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import UnreadableSource
-from training.reading import plainfile
-from training.reading.part import Choose, Opened, Part
-from training.reading.plainfile import PlainFile
+from training.reading import text_file
+from training.reading.source_part import Part
+from training.reading.source_table import Opened, SourceTable
+from training.reading.text_file import PlainFile
 from training.workspace import Workspace
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
@@ -25,11 +26,10 @@ class _Header:
     blank_lines: int
 
 
-def open_csv(file: Path, workspace: Workspace, choose: Choose) -> Opened:
-    """The file as one part whose columns are all text. Raises UnreadableSource."""
-    plain = plainfile.open_plain(file, workspace)
+def open_csv(file: Path, workspace: Workspace) -> Opened:
+    """The file as one table whose columns are all text. Raises UnreadableSource."""
+    plain = text_file.open_plain(file, workspace)
     header = _header(file.name, plain)
-    columns = choose(header.names, file.name)
     rejects = workspace.name("rejects")
     table = workspace.backend.read_csv(
         str(plain.path),
@@ -47,11 +47,9 @@ def open_csv(file: Path, workspace: Workspace, choose: Choose) -> Opened:
         rejects_table=rejects,
         rejects_scan=f"{rejects}_scan",
     )
-    place = {name: f"c{index}" for index, name in enumerate(header.names)}
-    fields = table.select(**{field: table[place[name]] for field, name in columns.items()})
-    part = Part(file.name, fields, columns, header.delimiter == ";", rejects)
-    note = f"{file.name}: {plainfile.NAMES[plain.found]}, fields separated by {DELIMITERS[header.delimiter]}."
-    return Opened(file.name, plain.sha256, plain.bytes, (part,), (note,))
+    source = SourceTable(file.name, header.names, table, header.delimiter == ";", rejects)
+    note = f"{file.name}: {text_file.NAMES[plain.found]}, fields separated by {DELIMITERS[header.delimiter]}."
+    return Opened(file.name, plain.sha256, plain.bytes, (source,), (note,))
 
 
 def left_out(part: Part, workspace: Workspace, rows: int) -> tuple[int, str]:
