@@ -17,12 +17,12 @@ from models.customer.customer_id import customer_id
 from models.evidence import SourceFile
 from models.features import LARGEST
 from training.errors import TooFewCustomers, UnreadableSource
-from training.reading import csv_file, figures
-from training.reading.figures import PLAIN, FigureReading
+from training.reading import csv_file, number_format
+from training.reading.number_format import NumberFormat
 from training.reading.source import open_file
-from training.reading.source_part import Part
+from training.reading.source_part import SourcePart
 from training.reading.source_table import Opened
-from training.reading.texts import text
+from training.reading.text_columns import text
 from training.table_columns import Columns
 from training.workspace import Workspace
 
@@ -136,7 +136,7 @@ def shares(
 class _Rows:
     """The chosen columns in the workspace, in the file's order: numbers where the file has them, else trimmed text."""
 
-    part: Part
+    part: SourcePart
     count: int
     fingerprint: SourceFile
     notes: tuple[str, ...]
@@ -156,7 +156,7 @@ class _Rows:
         count = int(table.count().to_pyarrow().as_py())
         left_out, note = csv_file.left_out(part, workspace, count)
         file = SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=left_out)
-        stored = Part(part.where, numbered, part.columns, part.semicolons)
+        stored = SourcePart(part.where, numbered, part.columns, part.semicolons)
         return cls(stored, count, file, (*opened.notes, *notes, *([note] if note else [])))
 
 
@@ -210,7 +210,7 @@ def _table(rows: _Rows, deciding: int, described_by_name: bool) -> CustomerTable
     )
 
 
-def _ids(part: Part, field: str) -> tuple[str, ...]:
+def _ids(part: SourcePart, field: str) -> tuple[str, ...]:
     name, written = part.columns[field], _fetched(part.table.select("row", value=_text(part, field))).to_pylist()
     if empty := [index for index, sent in enumerate(written) if sent is None]:
         raise UnreadableSource(
@@ -237,7 +237,7 @@ def _repeated(name: str, ids: Sequence[str]) -> str:
     )
 
 
-def _column(part: Part, field: str, *, strict: bool) -> _Column:
+def _column(part: SourcePart, field: str, *, strict: bool) -> _Column:
     """A column in the form most of its values have. Where `strict`, commas that contradict raise UnreadableSource."""
     name, written = part.columns[field], _text(part, field)
     reading = _reading(part, field, strict)
@@ -254,19 +254,19 @@ def _column(part: Part, field: str, *, strict: bool) -> _Column:
     return _Column(name, numeric, (), missing, unreadable, reading.says)
 
 
-def _reading(part: Part, field: str, strict: bool) -> FigureReading:
+def _reading(part: SourcePart, field: str, strict: bool) -> NumberFormat:
     column = part.table[field]
     if column.type().is_numeric() or not column.contains(",").any().to_pyarrow().as_py():
-        return PLAIN
+        return NumberFormat()
     try:
-        return figures.decide(part, field)
+        return number_format.decide(part.where, part.columns[field], column, semicolons=part.semicolons)
     except UnreadableSource:
         if strict:
             raise
-        return PLAIN  # what describes may be words with commas in them
+        return NumberFormat()  # what describes may be words with commas in them
 
 
-def _text(part: Part, field: str) -> Any:
+def _text(part: SourcePart, field: str) -> Any:
     column = part.table[field]
     return text(column) if column.type().is_numeric() else column
 

@@ -7,3 +7,7 @@ class UnreadableSource(Exception):
 
 class TooFewCustomers(Exception):
     """What cleaning left is too little to train on; the message says how much there is and how much is needed."""
+
+
+class MissingColumns(UnreadableSource):
+    """A table has no columns that could be those of purchases."""

@@ -16,7 +16,8 @@ from training.cleaning import clean
 from training.customers import end_of_last_day
 from training.errors import UnreadableSource
 from training.history import History
-from training.reading.source import read
+from training.reading.options import ReadOptions
+from training.reading.read import read
 from training.selection import Progress
 from training.study import Wish, study
 from training.verdict import Verdict
@@ -45,9 +46,7 @@ def evaluate(question: Question, threads: int, progress: Progress) -> Verdict:
     with Workspace() as workspace, threadpool_limits(threads):
         progress("reading")
         columns = question.columns or {}
-        lines = read(
-            question.sources, workspace, query=question.query, columns=columns, date_format=question.date_format
-        )
+        lines = read(question.sources, workspace, ReadOptions(question.query, columns, question.date_format))
         over = question.cut_off + timedelta(days=question.horizon)
         last = end_of_last_day(lines)
         if last < over:

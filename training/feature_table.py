@@ -12,7 +12,8 @@ from models.features import MAIN_COUNTRY
 from training.cleaning import clean
 from training.customers import Customers, describe, end_of_last_day
 from training.errors import UnreadableSource
-from training.reading.source import read
+from training.reading.options import ReadOptions
+from training.reading.read import read
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -32,7 +33,7 @@ def write_features(
     if out.suffix not in (".csv", ".parquet") or not out.parent.is_dir():
         raise UnreadableSource(f"cannot write {out}: name a .csv or .parquet file in a folder that exists")
     with Workspace() as workspace:
-        lines = read(sources, workspace, query=query, columns=columns, date_format=date_format)
+        lines = read(sources, workspace, ReadOptions(query, columns, date_format))
         moment = as_of or end_of_last_day(lines)
         table = _table(describe(summarise(clean(lines, moment, workspace)), moment), moment)
     partial = out.with_name(f".{out.name}.partial")

@@ -41,7 +41,8 @@ from training.outcomes import outcomes
 from training.profiles import Members, profile, spreads
 from training.publication import Described, Trained, publish
 from training.reading.lines import Lines
-from training.reading.source import read
+from training.reading.options import ReadOptions
+from training.reading.read import read
 from training.rules import find_rules
 from training.study import Study, Wish, study
 from training.workspace import Workspace
@@ -96,9 +97,7 @@ def fit(order: Order, progress: Progress) -> Artifact:
         raise UnreadableSource(f"cannot write {order.movers}: its folder does not exist")
     with Workspace() as workspace, threadpool_limits(FIT_THREADS):
         progress("reading")
-        lines = read(
-            order.sources, workspace, query=order.query, columns=order.columns or {}, date_format=order.date_format
-        )
+        lines = read(order.sources, workspace, ReadOptions(order.query, order.columns or {}, order.date_format))
         as_of = order.as_of or end_of_last_day(lines)
         progress("cleaning")
         cleaned = clean(lines, as_of, workspace)

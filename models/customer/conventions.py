@@ -1,7 +1,8 @@
 """The conventions of one shop's data: decided when training reads it, stored in the model, applied by the service."""
 
+import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 StatusMeaning: TypeAlias = Literal["purchase", "no_purchase", "return"]
 CANCELLATION_PREFIX = "C"
 ADJUSTMENT_PREFIX = "A"
+_SEPARATORS = re.compile(r"[\s_\-–/]+")
 
 
 class Conventions(BaseModel):
@@ -40,3 +42,9 @@ class Conventions(BaseModel):
         letters = dict.fromkeys(self.cancellation_prefixes, "cancellation")
         letters |= dict.fromkeys(self.adjustment_prefixes, "adjustment")
         return {form: rule for letter, rule in letters.items() for form in (letter.upper(), letter.lower())}
+
+
+@lru_cache(4_096)
+def status_key(written: str) -> str:
+    """A status as it is compared: `Pending_Payment` is `pending payment`."""
+    return " ".join(_SEPARATORS.sub(" ", written.casefold()).split())

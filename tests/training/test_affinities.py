@@ -16,7 +16,7 @@ from models.affinity import NEIGHBOURS, ProductAffinities
 from training import affinities
 from training.affinities import FEWEST_BUYERS, FEWEST_TOGETHER, Orders, mine, orders_of
 from training.cleaning import clean
-from training.reading.source import read
+from training.reading.read import read
 from training.workspace import Workspace
 
 DAY = 86_400.0
@@ -103,7 +103,7 @@ def read_orders(file: Path, text: str) -> tuple[Orders, ProductAffinities]:
     file.write_text(text)
     as_of = datetime(2011, 6, 1, tzinfo=UTC)
     with Workspace() as workspace:
-        lines = read([str(file)], workspace, query=None, columns={}, date_format=None)
+        lines = read([str(file)], workspace)
         kept = clean(lines, as_of, workspace).purchases.filter(~row.undone)
         orders = orders_of(kept, lines.table, ["2", "1"], np.array([7, 8], dtype=np.int64), 0, workspace)
     return orders, mine(orders, as_of.timestamp())

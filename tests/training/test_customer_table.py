@@ -30,7 +30,7 @@ from training.customer_table import (
 from training.errors import TooFewCustomers, UnreadableSource
 from training.options import TAILS
 from training.profiles import spreads
-from training.reading.texts import MISSING
+from training.reading.text_columns import MISSING
 from training.recipe import Recipe, fit_recipe, points_of
 from training.workspace import Workspace
 

@@ -10,7 +10,7 @@ from training.affinities import Orders, mine, orders_of
 from training.cleaning import clean
 from training.customers import describe, end_of_last_day
 from training.hit_rate import _before, measure, recommender
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -73,7 +73,7 @@ def test_a_shop_where_nobody_came_twice_is_not_measured() -> None:
 
 def test_on_the_real_shop_it_beats_popularity_and_own_repeats(retail: str) -> None:
     with Workspace() as workspace, threadpool_limits(1):
-        lines = read([retail], workspace, query=None, columns={}, date_format=None)
+        lines = read([retail], workspace)
         as_of = end_of_last_day(lines)
         cleaned = clean(lines, as_of, workspace)
         ids = describe(summarise(cleaned), as_of).known.ids

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from training.errors import UnreadableSource
 from training.reading import text_file
-from training.reading.source_part import Part
+from training.reading.source_part import SourcePart
 from training.reading.source_table import Opened, SourceTable
 from training.reading.text_file import PlainFile
 from training.workspace import Workspace
@@ -52,7 +52,7 @@ def open_csv(file: Path, workspace: Workspace) -> Opened:
     return Opened(file.name, plain.sha256, plain.bytes, (source,), (note,))
 
 
-def left_out(part: Part, workspace: Workspace, rows: int) -> tuple[int, str]:
+def left_out(part: SourcePart, workspace: Workspace, rows: int) -> tuple[int, str]:
     """How many lines DuckDB could not take, with a note; call it when the part has been read.
 
     Raises UnreadableSource for a line of broken quoting, and for too many ragged lines.

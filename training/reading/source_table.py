@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.errors import UnreadableSource
-from training.reading.source_part import Part
+from training.reading.source_part import SourcePart
 
 # From the names of a table's columns, and what the table is called, to the column of each field. Raises
 # UnreadableSource.
@@ -18,7 +18,7 @@ class SourceTable:
 
     `names` are those of the header, stripped, '' for a column without one. `table` is an Ibis table whose columns
     are `c0`, `c1` and so on in the same order, in the source's own types (text, where the source has only text).
-    `where` is what messages call the table; `semicolons` and `rejects` are as in `Part`.
+    `where` is what messages call the table; `semicolons` and `rejects` are as in `SourcePart`.
     """
 
     where: str
@@ -27,10 +27,10 @@ class SourceTable:
     semicolons: bool = False
     rejects: str | None = None
 
-    def select(self, columns: Mapping[str, str]) -> Part:
+    def select(self, columns: Mapping[str, str]) -> SourcePart:
         """The part whose fields are those of `columns` (field to name in the header)."""
         fields = {field: self.table[f"c{self.names.index(name)}"] for field, name in columns.items()}
-        return Part(self.where, self.table.select(**fields), columns, self.semicolons, self.rejects)
+        return SourcePart(self.where, self.table.select(**fields), columns, self.semicolons, self.rejects)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Opened:
     tables: tuple[SourceTable, ...]
     notes: tuple[str, ...] = ()
 
-    def parts(self, choose: Choose) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    def parts(self, choose: Choose) -> tuple[tuple[SourcePart, ...], tuple[str, ...]]:
         """Each table whose columns are understood, and a note on each of the others.
 
         Raises UnreadableSource if there is none, with the first table's reason.

@@ -17,7 +17,9 @@ from sqlalchemy import create_engine, text
 from training.errors import UnreadableSource
 from training.reading.database import open_query
 from training.reading.lines import SCHEMA, Lines
-from training.reading.source import open_file, read
+from training.reading.options import ReadOptions
+from training.reading.read import read
+from training.reading.source import open_file
 from training.workspace import Workspace
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
@@ -323,7 +325,7 @@ def test_absent_fields_are_null_and_said_to_be_absent(workspace: Workspace, tmp_
 
 def test_columns_are_named_by_override(workspace: Workspace, tmp_path: Path) -> None:
     file = written(tmp_path / "a.csv", "wer,wann,was", "7,2010-12-01,2")
-    lines = read([file], workspace, columns={"customer": "wer", "at": "wann", "price": "was"})
+    lines = read([file], workspace, ReadOptions(columns={"customer": "wer", "at": "wann", "price": "was"}))
     assert (column(lines, "customer"), column(lines, "price")) == (["7"], [2.0])
     assert "a.csv: at from 'wann', price from 'was', customer from 'wer'." in lines.notes
 
@@ -462,7 +464,9 @@ def shop(tmp_path: Path) -> str:
 
 
 def test_a_database_is_read_by_url_and_query(workspace: Workspace, shop: str) -> None:
-    lines = read([shop], workspace, query="SELECT * FROM sales WHERE at > '2010-01-01 00:00:00' ORDER BY at")
+    lines = read(
+        [shop], workspace, ReadOptions(query="SELECT * FROM sales WHERE at > '2010-01-01 00:00:00' ORDER BY at")
+    )
     first, second = rows(lines)
     assert first == {**LINE, "description": None, "country": None}
     assert (second["customer"], second["price"], second["unreadable"]) == (None, None, None)
@@ -472,7 +476,7 @@ def test_a_database_is_read_by_url_and_query(workspace: Workspace, shop: str) ->
 
 def test_the_fingerprint_of_a_query_is_of_its_rows(workspace: Workspace, shop: str) -> None:
     def sha256(query: str) -> str:
-        return read([shop], workspace, query=query).fingerprint[0].sha256
+        return read([shop], workspace, ReadOptions(query=query)).fingerprint[0].sha256
 
     assert sha256("SELECT * FROM sales") == sha256("SELECT * FROM sales WHERE 1 = 1")
     assert sha256("SELECT * FROM sales") != sha256("SELECT * FROM sales WHERE invoice = 2")
@@ -480,12 +484,12 @@ def test_the_fingerprint_of_a_query_is_of_its_rows(workspace: Workspace, shop: s
 
 def test_a_query_that_fails_says_why(workspace: Workspace, shop: str) -> None:
     with pytest.raises(UnreadableSource, match="the query failed: no such table: nowhere"):
-        read([shop], workspace, query="SELECT * FROM nowhere")
+        read([shop], workspace, ReadOptions(query="SELECT * FROM nowhere"))
 
 
 def test_a_missing_sqlite_file_is_not_made(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(UnreadableSource, match="There is no SQLite database"):
-        read([f"sqlite:///{tmp_path / 'no.db'}"], workspace, query="SELECT 1")
+        read([f"sqlite:///{tmp_path / 'no.db'}"], workspace, ReadOptions(query="SELECT 1"))
     assert not (tmp_path / "no.db").exists()
 
 
@@ -495,7 +499,7 @@ def test_a_missing_sqlite_file_is_not_made(workspace: Workspace, tmp_path: Path)
 )
 def test_a_password_is_never_shown(workspace: Workspace, url: str) -> None:
     with pytest.raises(UnreadableSource) as caught:
-        read([url], workspace, query="SELECT 1")
+        read([url], workspace, ReadOptions(query="SELECT 1"))
     assert "s3cret" not in str(caught.value)
 
 
@@ -503,7 +507,7 @@ def test_urls_and_queries_go_together(workspace: Workspace, tmp_path: Path, shop
     file = written(tmp_path / "a.csv", HEADER, ROW)
     for sources, query in (([shop], None), ([shop, file], "SELECT 1"), ([file], "SELECT 1")):
         with pytest.raises(UnreadableSource, match="--query"):
-            read(sources, workspace, query=query)
+            read(sources, workspace, ReadOptions(query=query))
 
 
 # The real data
@@ -575,7 +579,7 @@ def test_short_dates_are_ambiguous_until_told(workspace: Workspace, real_data: P
     file = str(real_data / "online_retail_999_short_dates.csv")
     with pytest.raises(UnreadableSource, match=r"'12/1/10 \d+:\d\d' is 1 December 2010 .*--date-format month-first"):
         read([file], workspace)
-    lines = read([file], workspace, date_format="month-first")
+    lines = read([file], workspace, ReadOptions(date_format="month-first"))
     assert lines.rows == 999
     assert {moment.date() for moment in column(lines, "at")} == {date(2010, 12, 1)}
 
