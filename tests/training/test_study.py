@@ -98,7 +98,7 @@ def bought_once(folder: Path, customers: int, orders: int, workspace: Workspace)
     ]
     file.write_text(header + "".join(rows))
     moment = datetime(2011, 9, 1, tzinfo=UTC)
-    return History(clean(read([str(file)], workspace), moment, workspace), moment, 90, workspace)
+    return History(clean(read([str(file)], workspace), FORMER_CONVENTIONS, moment, workspace), moment, 90, workspace)
 
 
 def test_where_nobody_has_three_orders_it_is_said_that_nobody_can_be_loyal(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from training.reading.dates import DateReading
 from training.reading.figures import PLAIN, FigureReading
 from training.reading.lines import SCHEMA
 from training.reading.part import Part
-from training.reading.texts import identifier, text
+from training.reading.texts import customer, identifier, text
 
 IDENTIFIERS = ("invoice", "product", "customer", "country")
 
@@ -33,14 +33,11 @@ class Piece:
         """A table of one column, `at`: the moment of each row, in UTC and without a zone."""
         return self._read(self._texts())[["at"]]
 
-    def lines(self, by_moment: bool) -> Any:
-        """The part's rows in the columns of `SCHEMA`.
-
-        Without an invoice column, `by_moment` tells whether one is made of customer and moment, or day.
-        """
+    def lines(self) -> Any:
+        """The part's rows in the columns of `SCHEMA`."""
         read = self._read(self._texts())
         values = {
-            "invoice": read.invoice if self._has("invoice") else self._order(read, by_moment),
+            "invoice": self._optional(read, "invoice"),
             "product": self._optional(read, "product"),
             "description": self._optional(read, "description"),
             "quantity": read.quantity_value if self._has("quantity") else ibis.literal(1.0),
@@ -48,6 +45,8 @@ class Piece:
             "price": self._price(read),
             "customer": read.customer,
             "country": self._optional(read, "country"),
+            "status": self._optional(read, "status"),
+            "rest": ibis.null("int64"),
             "unreadable": self._unreadable(read),
         }
         return read.select(**{name: value.cast(SCHEMA[name]) for name, value in values.items()})
@@ -91,15 +90,13 @@ class Piece:
         }
         return texts.mutate(
             at=at,
-            **{field: identifier(texts[field]) for field in IDENTIFIERS if self._has(field)},
+            **{field: identifier(texts[field]) for field in IDENTIFIERS if self._has(field)}
+            | {"customer": customer(texts.customer)},
             **{f"{field}_value": value for field, value in values.items()},
         )
 
     def _optional(self, read: Any, field: str) -> Any:
         return read[field] if self._has(field) else ibis.null("string")
-
-    def _order(self, read: Any, by_moment: bool) -> Any:
-        return read.customer + "@" + read["at"].strftime("%Y-%m-%dT%H:%M:%S" if by_moment else "%Y-%m-%d")
 
     def _price(self, read: Any) -> Any:
         figure = read[f"{self._money}_value"]

@@ -13,7 +13,7 @@ from training.errors import UnreadableSource
 from training.reading import csvfile, database, dates
 from training.reading.columns import resolve
 from training.reading.csvfile import open_csv
-from training.reading.lines import SCHEMA, Lines
+from training.reading.lines import SCHEMA, Lines, OrderBy
 from training.reading.parquet import open_parquet
 from training.reading.part import Choose, Opened, Part
 from training.reading.piece import Piece
@@ -129,19 +129,22 @@ def _lines(opened: Sequence[Opened], workspace: Workspace, date_format: str | No
         pieces = _pieces(parts, workspace, date_format, None)
         if [piece.readings for piece in pieces] != [piece.readings for piece in stored.pieces]:
             stored = _stored(opened, pieces, workspace)
+    has_time = _has_time(stored.numbered)
+    order_by: OrderBy = "invoice" if "invoice" in parts[0].columns else "moment" if has_time else "day"
     return Lines(
         table=stored.numbered,
         present=frozenset(parts[0].columns),
-        has_time=_has_time(stored.numbered),
+        has_time=has_time,
         rows=_rows(stored.files),
         fingerprint=tuple(stored.files),
         notes=(
             *(note for one in opened for note in one.notes),
             *(note for piece in stored.pieces for note in piece.notes()),
-            *_absences(parts[0].columns, stored.by_moment),
+            *_absences(parts[0].columns, order_by),
             *stored.left_out,
             *stored.unreadable,
         ),
+        order_by=order_by,
     )
 
 
@@ -150,7 +153,6 @@ class _Stored:
     """All rows in one table of the workspace, and what was found on the way."""
 
     pieces: Sequence[Piece]
-    by_moment: bool
     numbered: Any
     files: Sequence[SourceFile]
     left_out: Sequence[str]
@@ -158,18 +160,16 @@ class _Stored:
 
 
 def _stored(opened: Sequence[Opened], pieces: Sequence[Piece], workspace: Workspace) -> _Stored:
-    fields = pieces[0].part.columns.keys()
-    by_moment = "invoice" in fields or any(_has_time(piece.moments()) for piece in pieces)
     name = workspace.name("purchase_lines")
     table = workspace.backend.create_table(name, schema=ibis.schema(SCHEMA))
     files, left_out = [], []
     for one in opened:
-        file, said = _store(one, [piece for piece in pieces if piece.part in one.parts], by_moment, name, workspace)
+        file, said = _store(one, [piece for piece in pieces if piece.part in one.parts], name, workspace)
         files.append(file)
         left_out += said
     numbered = table.select(line=table.rowid(), **{field: table[field] for field in SCHEMA})
     view = workspace.backend.create_view(f"{name}_numbered", numbered)
-    return _Stored(pieces, by_moment, view, files, left_out, _unreadable(view))
+    return _Stored(pieces, view, files, left_out, _unreadable(view))
 
 
 def _check_same_fields(parts: Sequence[Part]) -> None:
@@ -202,15 +202,13 @@ def _has_time(table: Any) -> bool:
     return bool((table["at"] != table["at"].truncate("D")).any().to_pyarrow().as_py())
 
 
-def _store(
-    opened: Opened, pieces: Sequence[Piece], by_moment: bool, name: str, workspace: Workspace
-) -> tuple[SourceFile, list[str]]:
+def _store(opened: Opened, pieces: Sequence[Piece], name: str, workspace: Workspace) -> tuple[SourceFile, list[str]]:
     """Appends a file's rows to the table of that name; says which lines could not be taken."""
     table = workspace.backend.table(name)
     rows, left_out, notes = 0, 0, []
     for piece in pieces:
         before = _count(table)
-        workspace.backend.insert(name, piece.lines(by_moment))
+        workspace.backend.insert(name, piece.lines())
         added = _count(table) - before
         missed, note = csvfile.left_out(piece.part, workspace, added)
         rows, left_out = rows + added, left_out + missed
@@ -228,10 +226,10 @@ def _rows(files: Sequence[SourceFile]) -> int:
     raise UnreadableSource(f"{', '.join(file.name for file in files)}: there are columns but no rows.")
 
 
-def _absences(columns: Mapping[str, str], by_moment: bool) -> list[str]:
+def _absences(columns: Mapping[str, str], order_by: OrderBy) -> list[str]:
     notes = [note for field, note in ABSENT.items() if field not in columns]
-    if "invoice" not in columns:
-        notes.append(BY_MOMENT if by_moment else BY_DAY)
+    if order_by != "invoice":
+        notes.append(BY_MOMENT if order_by == "moment" else BY_DAY)
     if "amount" in columns:
         use = LINE_TOTAL_ALONE if "quantity" not in columns else LINE_TOTAL_UNUSED
         notes.append(
