@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
+from models.customer.conventions import FORMER_CONVENTIONS, Conventions
 from models.driver import Ranking
 from models.evidence import CleaningReport, Evidence, FeatureRecord, Record, Selection, SourceFile
 from models.hit_rate import RecommendationRecord
@@ -28,8 +29,9 @@ class Manifest(Record):
     """Stored as `manifest.json`; the artifact's version is its date and the digest of these bytes.
 
     `source` says whether customers were described by their transactions or came as a table, one row each; a table has
-    no `cleaning` and no dates. `drivers` rank the features, `rules` say the segments in short, `recommendations` how
-    good the products are, `movements` who moved since the model before.
+    no `cleaning` and no dates. `conventions` are the shop's, which the service applies too. `drivers` rank the
+    features, `rules` say the segments in short, `recommendations` how good the products are, `movements` who moved
+    since the model before.
     """
 
     format: Literal[2] = 2
@@ -46,6 +48,7 @@ class Manifest(Record):
     data_last: AwareDatetime | None
     notes: tuple[str, ...]
     cleaning: CleaningReport | None
+    conventions: Conventions = FORMER_CONVENTIONS
     selection: Selection
     evidence: Evidence
     drivers: tuple[Ranking, ...]

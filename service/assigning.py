@@ -160,7 +160,7 @@ def _deciding(features: Mapping[str, Any], served: ServedModel) -> list[float]:
 
 
 def _from_transactions(customer_id: str, lines: Sequence[Line], served: ServedModel, as_of: datetime) -> Case:
-    folded = fold(lines, as_of.timestamp())
+    folded = fold(lines, as_of.timestamp(), served.model.manifest.conventions)
     if folded.summary is None:
         counted = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in folded.ignored.items())
         why = counted or "only returns, or all of it undone by them"

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 from threadpoolctl import threadpool_limits
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.scorer import Scorer
 from training.backtest import Trial
 from training.cleaning import clean
@@ -55,14 +56,16 @@ def evaluate(question: Question, threads: int, progress: Progress) -> Verdict:
                 f"{question.cut_off:%Y-%m-%d} go on to {over:%Y-%m-%d}; choose an earlier cut-off or fewer days"
             )
         progress("cleaning")
-        known = History(clean(lines, question.cut_off, workspace), question.cut_off, question.horizon, workspace)
+        known = History(
+            clean(lines, FORMER_CONVENTIONS, question.cut_off, workspace), question.cut_off, question.horizon, workspace
+        )
         customers = known.customers(question.cut_off)
         found = study(known, customers, question.wish, progress)
         segmentation = found.segmentation
         values = customers.matrix(segmentation.recipe.features)
         placed = Scorer(segmentation.arrays).place_many(values).nearest
         progress("looking at what came after")
-        whole = History(clean(lines, over, workspace), over, question.horizon, workspace)
+        whole = History(clean(lines, FORMER_CONVENTIONS, over, workspace), over, question.horizon, workspace)
         try:
             trial = Trial(whole.snapshot(question.cut_off), question.horizon, question.wish.seed)
         except ValueError as error:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.features import MAIN_COUNTRY
 from training.cleaning import clean
 from training.customers import Customers, describe, end_of_last_day
@@ -35,7 +36,7 @@ def write_features(
     with Workspace() as workspace:
         lines = read(sources, workspace, ReadOptions(query, columns, date_format))
         moment = as_of or end_of_last_day(lines)
-        table = _table(describe(summarise(clean(lines, moment, workspace)), moment), moment)
+        table = _table(describe(summarise(clean(lines, FORMER_CONVENTIONS, moment, workspace)), moment), moment)
     partial = out.with_name(f".{out.name}.partial")
     try:
         if out.suffix == ".csv":

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from models.affinity import ProductAffinities
 from models.artifact import Artifact
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.driver import Ranking
 from models.evidence import Evidence, FeatureRecord
 from models.features import FEATURE
@@ -100,7 +101,7 @@ def fit(order: Order, progress: Progress) -> Artifact:
         lines = read(order.sources, workspace, ReadOptions(order.query, order.columns or {}, order.date_format))
         as_of = order.as_of or end_of_last_day(lines)
         progress("cleaning")
-        cleaned = clean(lines, as_of, workspace)
+        cleaned = clean(lines, FORMER_CONVENTIONS, as_of, workspace)
         history = History(cleaned, as_of, order.horizon, workspace)
         progress("summarising customers")
         customers = history.customers(as_of)
@@ -290,6 +291,7 @@ def _described(lines: Lines, as_of: datetime, cleaned: Cleaned, customers: Custo
         last=last.replace(tzinfo=UTC),
         notes=lines.notes,
         cleaning=cleaning_report(cleaned, customers.known.summaries),
+        conventions=FORMER_CONVENTIONS,
         features=tuple(_feature_record(name, name in deciding) for name in customers.features),
         values=customers.features,
         base=spreads(customers.features),

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from models.artifact import Artifact
 from models.category import LevelShare, columns, expand_many
+from models.customer.conventions import Conventions
 from models.evidence import Evidence, FeatureRecord
 from models.explanation import differences
 from models.holdout import held_out
@@ -283,6 +284,7 @@ def _described(table: CustomerTable, as_of: datetime) -> Described:
         last=None,
         notes=table.notes,
         cleaning=None,
+        conventions=Conventions(),
         features=tuple(_records(table)),
         values=table.numeric,
         base=base,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.evidence import CleaningReport, Record, SourceFile
 from training.cleaning import clean
 from training.cleaning_report import cleaning_report
@@ -33,6 +34,6 @@ def inspect(
     with Workspace() as workspace:
         lines = read(sources, workspace, ReadOptions(query, columns, date_format))
         moment = as_of or end_of_last_day(lines)
-        cleaned = clean(lines, moment, workspace)
+        cleaned = clean(lines, FORMER_CONVENTIONS, moment, workspace)
         report = cleaning_report(cleaned, summarise(cleaned).summaries)
         return Inspection(as_of=moment, data=lines.fingerprint, notes=lines.notes, cleaning=report)

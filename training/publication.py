@@ -27,6 +27,7 @@ from models.artifact import (
     read_artifact,
     write_artifact,
 )
+from models.customer.conventions import Conventions
 from models.driver import Ranking
 from models.evidence import CleaningReport, Evidence, FeatureRecord, SourceFile
 from models.hit_rate import RecommendationRecord
@@ -58,6 +59,7 @@ class Described:
     last: datetime | None
     notes: tuple[str, ...]
     cleaning: CleaningReport | None
+    conventions: Conventions
     features: tuple[FeatureRecord, ...]
     values: Mapping[str, Values]
     base: Mapping[str, Spread]
@@ -112,6 +114,7 @@ def publish(
             data_last=described.last,
             notes=described.notes,
             cleaning=described.cleaning,
+            conventions=described.conventions,
             selection=trained.segmentation.selection,
             evidence=trained.evidence,
             drivers=trained.drivers,

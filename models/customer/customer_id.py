@@ -3,22 +3,56 @@
 import re
 
 LONGEST = 256
+# What `str.isspace` says is white space, and two characters of no width that web pages and exports leave behind.
+SPACES = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"
+)
+# How exports write "nothing". Not `NA`: that is Namibia.
+MISSING = ("", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "NaT", "<NA>", "#N/A")
+MISSING_IDS = frozenset(MISSING)
+EXACT_FLOAT = 2**53  # from here on a float stands for several whole numbers
+ROUNDED_ID = r"^[0-9]+([.,][0-9]+)?[eE]\+[0-9]+$"  # as a spreadsheet shows a long number, some of its digits lost
+EMAIL = rf"^[^@{SPACES}]+@[^@{SPACES}]+$"
+_EMAIL = re.compile(EMAIL)
+_ROUNDED = re.compile(ROUNDED_ID)
 _WHOLE_FLOAT = re.compile(r"([0-9]+)\.0+")
 
 
+def trimmed(text: str) -> str:
+    """The text without the white space around it, of any kind that Unicode has."""
+    return text.strip() if text.isascii() else text.strip(SPACES)
+
+
 def customer_id(text: str) -> str:
-    """The one form of an id. Raises ValueError with a sentence for an id nobody can have.
+    """The one form of an id; e-mail addresses are in lower case. Raises ValueError with a sentence for an id that no
+    customer can have.
 
     Control characters are refused: databases and logs disagree on them, and no shop uses them.
     """
-    found = text.strip()
+    found = trimmed(text)
     whole = _WHOLE_FLOAT.fullmatch(found)
+    if (whole and int(whole.group(1)) >= EXACT_FLOAT) or _ROUNDED.fullmatch(found):
+        raise ValueError(
+            "a customer id must not be a rounded number: digits were lost, so that different customers look alike. "
+            "Export ids as text"
+        )
     if whole:
         found = whole.group(1)
-    if not found:
-        raise ValueError("a customer id must not be empty")
+    if found in MISSING_IDS:
+        raise ValueError("a customer id must not be empty, nor a word for a missing value such as nan, None or NULL")
     if len(found) > LONGEST:
         raise ValueError(f"a customer id has at most {LONGEST} characters, this one has {len(found):,}")
     if not found.isprintable():
         raise ValueError("a customer id must not contain control characters or line breaks")
-    return found
+    return in_lower_case(found) if is_email(found) else found
+
+
+def is_email(text: str) -> bool:
+    """Whether the text is one `x@y` without spaces."""
+    return "@" in text and _EMAIL.fullmatch(text) is not None
+
+
+def in_lower_case(text: str) -> str:
+    """Each character by itself in lower case, as SQL's `lower` does; `str.lower` looks at a character's neighbours."""
+    return text.lower() if text.isascii() else "".join(char.lower()[0] for char in text)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.customer.customer_id import LONGEST, customer_id
+from models.customer.customer_id import LONGEST, SPACES, customer_id
 
 
 @pytest.mark.parametrize("written", ["17850", "17850.0", " 17850 ", "17850.000", "\t17850\n"])
@@ -21,6 +21,46 @@ def test_other_ids_are_kept_as_they_are(kept: str) -> None:
 def test_an_id_nobody_can_have_is_refused(refused: str) -> None:
     with pytest.raises(ValueError, match="a customer id"):
         customer_id(refused)
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2007", "\u200b", "\ufeff", "\t", "\u3000", "\x1c", " \u2028"])
+def test_white_space_of_any_kind_around_an_id_is_no_part_of_it(space: str) -> None:
+    assert customer_id(f"{space}17850{space}") == "17850"
+
+
+def test_all_that_python_calls_white_space_is_trimmed() -> None:
+    assert {chr(code) for code in range(0x110000) if chr(code).isspace()} == set(SPACES) - {"\u200b", "\ufeff"}
+
+
+@pytest.mark.parametrize(
+    "written", ["Dora@Example.org", "DORA@EXAMPLE.ORG ", "\u00a0dora@example.org", "dora@EXAMPLE.org"]
+)
+def test_e_mail_addresses_are_compared_without_case(written: str) -> None:
+    assert customer_id(written) == "dora@example.org"
+
+
+@pytest.mark.parametrize("kept", ["Dora", "Dora @Example.org", "@Dora", "Dora@", "A@B@C", "CUS_7"])
+def test_the_case_of_other_ids_is_kept(kept: str) -> None:
+    assert customer_id(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "rounded", ["6.21E+12", "1.28570447365089E+18", "1.2857E+5", "5E+12", "1,2857E+5", "6.2e+12", "9007199254740992.0"]
+)
+def test_an_id_that_a_spreadsheet_rounded_is_refused(rounded: str) -> None:
+    with pytest.raises(ValueError, match="digits were lost"):
+        customer_id(rounded)
+
+
+@pytest.mark.parametrize("kept", ["5E12", "E+12", "1.5E+", "9007199254740991.0", "9007199254740993", "7E+5X"])
+def test_ids_that_only_look_alike_are_kept(kept: str) -> None:
+    assert customer_id(kept) == kept.removesuffix(".0")
+
+
+@pytest.mark.parametrize("word", ["nan", "None", "NULL", " null ", "NaT", "<NA>", "#N/A", "\u200b"])
+def test_a_word_for_a_missing_value_is_no_id(word: str) -> None:
+    with pytest.raises(ValueError, match="missing value"):
+        customer_id(word)
 
 
 @given(st.text())

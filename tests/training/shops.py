@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from models.artifact import Artifact
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.model import SegmentationModel
 from models.playbook import load_playbooks
 from models.summary import Summaries
@@ -73,7 +74,7 @@ def history_of(source: Path | str, workspace: Workspace, horizon: int = 90) -> H
     """The history of a file up to the end of its last day."""
     lines = read([str(source)], workspace)
     as_of = end_of_last_day(lines)
-    return History(clean(lines, as_of, workspace), as_of, horizon, workspace)
+    return History(clean(lines, FORMER_CONVENTIONS, as_of, workspace), as_of, horizon, workspace)
 
 
 def placed_by(model: SegmentationModel, customers: Customers) -> dict[str, int]:

@@ -9,7 +9,7 @@ import pytest
 
 from training.errors import UnreadableSource
 from training.inspection import Inspection, inspect
-from training.reading.options import ReadOptions
+from training.reading.options import NO_OPTIONS, ReadOptions
 
 CASES = Path(__file__).parent / "cases"
 
@@ -71,7 +71,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def inspected(file: str, options: ReadOptions = ReadOptions()) -> Inspection:
+def inspected(file: str, options: ReadOptions = NO_OPTIONS) -> Inspection:
     return inspect([str(CASES / file)], options)
 
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 
-from models.customer.customer_id import customer_id
+from models.customer.customer_id import MISSING, customer_id
 from training.customer_table import (
     ALL_BUT_FEW,
     FEWEST_CUSTOMERS,
@@ -30,7 +30,6 @@ from training.customer_table import (
 from training.errors import TooFewCustomers, UnreadableSource
 from training.options import TAILS
 from training.profiles import spreads
-from training.reading.text_columns import MISSING
 from training.recipe import Recipe, fit_recipe, points_of
 from training.workspace import Workspace
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.habit import WEEKDAYS, BestHour, BestWeekday, Habits, PreferredCountry, PreferredProduct
 from models.spread import Spread
 from training.cleaning import clean
@@ -49,7 +50,7 @@ def habits_of(text: str, segment_of: Mapping[str, int], folder: Path) -> dict[in
     with Workspace() as workspace:
         lines = read([str(file)], workspace)
         as_of = end_of_last_day(lines)
-        cleaned = clean(lines, as_of, workspace)
+        cleaned = clean(lines, FORMER_CONVENTIONS, as_of, workspace)
         customers = describe(summarise(cleaned), as_of)
         ids = np.array([segment_of[one] for one in customers.known.ids], dtype=np.int64)
         members = Members(customers.known.ids, ids, customers.features, customers.known.summaries.country)
@@ -192,7 +193,7 @@ class Retail:
         self.workspace = workspace
         self.lines = read([source], workspace)
         as_of = end_of_last_day(self.lines)
-        self.cleaned = clean(self.lines, as_of, workspace)
+        self.cleaned = clean(self.lines, FORMER_CONVENTIONS, as_of, workspace)
         summaries = summarise(self.cleaned)
         self.customers = describe(summaries, as_of)
         self.report = cleaning_report(self.cleaned, summaries.summaries)

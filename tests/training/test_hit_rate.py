@@ -4,6 +4,7 @@ import numpy as np
 from ibis import _ as row
 from threadpoolctl import threadpool_limits
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.hit_rate import RecommendationRecord
 from tests.training.test_affinities import Row, orders_from
 from training.affinities import Orders, mine, orders_of
@@ -75,7 +76,7 @@ def test_on_the_real_shop_it_beats_popularity_and_own_repeats(retail: str) -> No
     with Workspace() as workspace, threadpool_limits(1):
         lines = read([retail], workspace)
         as_of = end_of_last_day(lines)
-        cleaned = clean(lines, as_of, workspace)
+        cleaned = clean(lines, FORMER_CONVENTIONS, as_of, workspace)
         ids = describe(summarise(cleaned), as_of).known.ids
         kept = cleaned.purchases.filter(~row.undone)
         orders = orders_of(kept, lines.table, ids, np.ones(len(ids), dtype=np.int64), 0, workspace)

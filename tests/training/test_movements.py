@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.manifest import Manifest
 from models.model import Reference, SegmentationModel
 from models.movement import Movements
@@ -197,7 +198,7 @@ def test_with_the_same_model_a_real_shop_moves_because_its_customers_do(retail: 
     with Workspace() as workspace:
         lines = read([retail], workspace)
         as_of = end_of_last_day(lines)
-        history = History(clean(lines, as_of, workspace), as_of, HORIZON, workspace)
+        history = History(clean(lines, FORMER_CONVENTIONS, as_of, workspace), as_of, HORIZON, workspace)
         then, now = history.customers(THEN), history.customers(as_of)
         before_the_first = history.customers(datetime(2010, 11, 1, tzinfo=UTC))
     assert before_the_first.known.ids == ()

@@ -1,4 +1,5 @@
-"""Which columns tell what a line cost: decided by how columns agree, and by names only where the values leave it open."""
+"""Which columns tell what a line cost: decided by how columns agree, and by names only where the values leave it
+open."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -88,7 +89,8 @@ def decide_money(
         chosen = of_order[0]
         return MoneyColumns(
             "order_total", None, chosen, None, None,
-            f"'{chosen}' is the total of an order: it has one value for all lines of an order, is taken once, and divided "
+            f"'{chosen}' is the total of an order: it has one value for all lines of an order, is taken once, and "
+            f"divided "
             "among the lines.",
         )  # fmt: skip
     if columns.quantity is None:
@@ -115,7 +117,8 @@ def _without_quantity(columns: _Columns, prices: Sequence[str], amounts: Sequenc
         whole = next((name for name in [paid, *rivals] if columns.column(name).is_whole), paid)
         other = next(name for name in [paid, *rivals] if name != whole)
         raise UnreadableSource(
-            f"{columns.scan.where}: {names} all look like what a line cost, and they differ ({examples}). Say which with "
+            f"{columns.scan.where}: {names} all look like what a line cost, and they differ ({examples}). Say which "
+            f"with "
             f"--column amount='{paid}' or --column amount='{rivals[0]}'; if '{whole}' counts units, with "
             f"--column quantity='{whole}' --column amount='{other}'."
         )
@@ -163,7 +166,8 @@ def _pick_price(
         ):
             raise UnreadableSource(
                 f"{columns.scan.where}: '{price}' and '{other}' both look like the unit price, and they differ: "
-                f"{_difference(columns, one, two)}. Say which with --column price='{price}' or --column price='{other}'."
+                f"{_difference(columns, one, two)}. Say which with --column price='{price}' or --column "
+                f"price='{other}'."
             )
         elif any(_agree(q * two, columns.column(name).numbers) for name in amounts):
             price = other

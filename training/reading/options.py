@@ -11,10 +11,10 @@ from models.import_plan import ImportPlan
 class ReadOptions:
     """The options of the command line that concern reading; each decides what the data would otherwise have to.
 
-    `columns` are of fields (an empty name: no column holds the field), `numbers` gives an example of how the numbers of a
-    column are written, `sheets` names the sheets of workbooks to read, `status_keep` the statuses of purchases, `currency`
-    the one currency to read, `rates` a file of exchange rates. `rules` force (True) or forbid (False) cleaning rules.
-    `plan` is a saved plan; the other options come before it.
+    `columns` are of fields (an empty name: no column holds the field), `numbers` gives an example of how the numbers
+    of a column are written, `sheets` names the sheets of workbooks to read, `status_keep` the statuses of purchases,
+    `currency` the one currency to read, `rates` a file of exchange rates. `rules` force (True) or forbid (False)
+    cleaning rules. `plan` is a saved plan; the other options come before it.
     """
 
     query: str | None = None

@@ -17,8 +17,8 @@ def settle_orders(table: Any, first_row_only: Sequence[str], order_total: bool) 
     """The lines of `table` (columns of `RAW_SCHEMA` and `line`) with what was stated once for an order.
 
     A field that only the first row of an order has is that of all its rows. The total of an order is divided equally
-    among its lines. A discount or a refund lowers all lines of the order in proportion to their value; an order that was
-    paid back whole gets the status `refunded`. Rows without an order number are orders of their own.
+    among its lines. A discount or a refund lowers all lines of the order in proportion to their value; an order that
+    was paid back whole gets the status `refunded`. Rows without an order number are orders of their own.
     """
     filled = table.mutate(alone=ibis.ifelse(table.invoice.isnull(), table.line, -1))
     of_order = ibis.window(group_by=["invoice", "alone"])

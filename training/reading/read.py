@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import duckdb
 import ibis
 from ibis import _ as row
 
-from models.customer.conventions import StatusMeaning, status_key
+from models.customer.conventions import StatusMeaning
+from models.customer.customer_id import ROUNDED_ID
 from models.evidence import SourceFile
 from models.import_plan import ImportPlan
 from training.errors import UnreadableSource
@@ -46,14 +47,14 @@ ABSENT: Mapping[str, str] = {
 BY_MOMENT = "No column for invoice: an order is what one customer bought at one moment."
 BY_DAY = "No column for invoice, and dates without a time: an order is what one customer bought on one day."
 LINE_TOTAL = "'{}' is a line total: it is divided by the quantity to give the unit price."
-ROUNDED = r"^\d(\.\d+)?[eE]\+\d+$"
+ROUNDED_FLOAT = r"^\d{16,}\.0+$"  # from 2^53 on a float stands for several whole numbers
 
 
 def read(sources: Sequence[str], workspace: Workspace, options: ReadOptions = NO_OPTIONS) -> Lines:
     """The purchase lines of all `sources`, in order: files, folders of files, or one database URL.
 
-    The lines live as long as the workspace. Raises UnreadableSource with a sentence that says what to do, also where the
-    data leaves open what is meant.
+    The lines live as long as the workspace. Raises UnreadableSource with a sentence that says what to do, also where
+    the data leaves open what is meant.
     """
     opened = open_sources(sources, workspace, options.query)
     try:
@@ -107,7 +108,8 @@ def _lines(
         table, meanings, currency = _one_currency(table, meanings, typed[0].part, options)
     elif options.currency or options.rates:
         raise UnreadableSource(
-            f"{typed[0].part.where} has no column of currencies, which --currency and --rates need. Say which it is with "
+            f"{typed[0].part.where} has no column of currencies, which --currency and --rates need. Say which it is "
+            f"with "
             "--column currency=NAME."
         )
     view = workspace.backend.create_view(workspace.name("lines"), table.select("line", *SCHEMA))
@@ -116,7 +118,7 @@ def _lines(
     plan = import_plan(tables, statuses, _number_formats(typed), options.date_format, currency)
     return Lines(
         table=view,
-        present=frozenset(columns),
+        present=frozenset([*columns, *(["status"] if meanings else [])]),
         has_time=has_time,
         rows=_rows(stored.files),
         fingerprint=tuple(stored.files),
@@ -211,7 +213,11 @@ def _refuse_rounded(table: Any, columns: Mapping[str, str], where: str) -> None:
     """Raise UnreadableSource for ids such as 6.21E+12: a spreadsheet rounded them, and different ones look alike."""
     fields = [field for field in ("customer", "invoice", "product") if field in columns]
     # To look for the sign first is many times cheaper than the pattern.
-    rounded = {field: row[field].contains("+") & row[field].re_search(ROUNDED) for field in fields}
+    rounded = {
+        field: (row[field].contains("+") & row[field].re_search(ROUNDED_ID))
+        | (row[field].endswith(".0") & row[field].re_search(ROUNDED_FLOAT))
+        for field in fields
+    }
     counted = table.aggregate(
         **{field: test.sum() for field, test in rounded.items()},
         **{f"{field}_line": row.line.min(where=test) for field, test in rounded.items()},
@@ -221,8 +227,10 @@ def _refuse_rounded(table: Any, columns: Mapping[str, str], where: str) -> None:
     for field in fields:
         if found[field]:
             raise UnreadableSource(
-                f"{where}: column '{columns[field]}' has {found[field]:,} values such as '{found[f'{field}_value']}' in row "
-                f"{found[f'{field}_line'] + 1}: a spreadsheet rounded them, so that different ones look alike. Export the "
+                f"{where}: column '{columns[field]}' has {found[field]:,} values such as '{found[f'{field}_value']}' "
+                f"in row "
+                f"{found[f'{field}_line'] + 1}: a spreadsheet rounded them, so that different ones look alike. Export "
+                f"the "
                 "file again and do not save it from a spreadsheet, or format the column as text before saving."
             )
 
@@ -251,8 +259,10 @@ def _one_currency(
     if len(codes) > 1 and wanted is None:
         sums = "; ".join(f"{one['currency']}: {one['rows']:,} rows, {one['value'] or 0:,.2f}" for one in found)
         raise UnreadableSource(
-            f"{part.where}: column '{part.columns['currency']}' has {len(codes)} currencies ({sums}), which cannot be added "
-            f"up. Say --currency {codes[0]} to read that one alone, or --rates FILE to convert (CSV: currency,rate, with "
+            f"{part.where}: column '{part.columns['currency']}' has {len(codes)} currencies ({sums}), which cannot be "
+            f"added "
+            f"up. Say --currency {codes[0]} to read that one alone, or --rates FILE to convert (CSV: currency,rate, "
+            f"with "
             "rate 1 for the currency that is wanted)."
         )
     if len(codes) > 1:

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from models.customer.customer_id import MISSING, SPACES
 from training.reading.source_table import SourceTable
-from training.reading.text_columns import MISSING
 
 SAMPLE_ROWS = 20_000
 _DATE = re.compile(
@@ -187,7 +187,7 @@ def _texts(values: Sequence[str | None]) -> tuple[str | None, ...]:
     read: dict[str | None, str | None] = {None: None}
     for value in values:
         if value is not None and value not in read:
-            trimmed = value.strip()
+            trimmed = value.strip(SPACES)
             read[value] = None if trimmed in MISSING else trimmed
     return tuple(read[value] for value in values)
 

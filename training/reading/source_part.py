@@ -12,8 +12,8 @@ class SourcePart:
     """One table of a source: a text file, a sheet, a Parquet file, a query's rows.
 
     `table` is an Ibis table whose columns are named for the fields and have the source's own types (text,
-    where the source has only text); with `has_rest` also `rest`, a hash of the columns that are no field. `columns` gives
-    each field's name in the source, for messages. `status` is an expression of it: the key of each row's status.
+    where the source has only text); with `has_rest` also `rest`, a hash of the columns that are no field. `columns`
+    gives each field's name in the source, for messages. `status` is an expression of it: the key of each row's status.
     `semicolons` tells that fields are separated by `;`, as where the decimal sign is a comma. `rejects`
     names the table in which DuckDB notes the lines it could not take.
     """

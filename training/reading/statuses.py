@@ -78,7 +78,8 @@ def find_status_columns(scan: TableScan, names: Sequence[str], listed_first: Seq
             unused.append(f"'{name}' is not used: it tells what was sent, not what was bought.")
         elif not columns and name not in flags and _has_statuses(column, known):
             raise UnreadableSource(
-                f"{scan.where}: '{name}' has {column.example}, which look like statuses. Say --column status='{name}' if "
+                f"{scan.where}: '{name}' has {column.example}, which look like statuses. Say --column status='{name}' "
+                f"if "
                 "they tell which rows are purchases, or --column status= if no column does."
             )
     return StatusColumns(tuple(columns), flags, tuple(unused))
@@ -91,7 +92,8 @@ def count_values(table: SourceTable, name: str) -> dict[str, int]:
     found = counted.limit(MOST_STATUSES + 1).to_pyarrow().to_pylist()
     if len(found) > MOST_STATUSES:
         raise UnreadableSource(
-            f"{table.where}: '{name}' has more than {MOST_STATUSES} different values, so it is no status. Say which column "
+            f"{table.where}: '{name}' has more than {MOST_STATUSES} different values, so it is no status. Say which "
+            f"column "
             "is with --column status=NAME, or --column status= if there is none."
         )
     return {one["value"]: one["rows"] for one in sorted(found, key=lambda one: (-one["rows"], one["value"]))}
@@ -121,7 +123,8 @@ def interpret(
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
         likely = [key for key in rows if known.get(key) == "purchase"]
         raise UnreadableSource(
-            f"{where}: column {listed(values)} has values that are not known as statuses: {shown}{more}. Name all that are "
+            f"{where}: column {listed(values)} has values that are not known as statuses: {shown}{more}. Name all "
+            f"that are "
             f"purchases with --status-keep, such as --status-keep '{','.join([*likely, unknown[0]])}', or say "
             "--column status= if the column tells nothing about purchases."
         )

@@ -200,7 +200,8 @@ class _Planner:
             elif dated:
                 examples = "; ".join(f"'{one}' has {self._column(one).example}" for one in dated)
                 raise UnreadableSource(
-                    f"{self._scan.where} has several columns of dates ({examples}), and no name says which is the date of "
+                    f"{self._scan.where} has several columns of dates ({examples}), and no name says which is the "
+                    f"date of "
                     f"purchase. Say --column at=NAME."
                 )
         at = self._chosen.get("at")
@@ -349,9 +350,12 @@ class _Planner:
                 if role_of(one) == "line_discount" and self._column(one).is_numeric and self._is_of_order(one)
             ]
         known["refund"] += [
-            one for one in free if role_of(one) == "refund" and self._column(one).is_numeric and "quantity" not in reduced(one)
-            and "qty" not in reduced(one)
-        ]  # fmt: skip
+            one
+            for one in free
+            if role_of(one) == "refund"
+            and self._column(one).is_numeric
+            and not any(word in reduced(one) for word in ("quantity", "qty"))
+        ]
         said = {
             "order_discount": "lowers an order: it is taken off its lines in proportion to their value",
             "refund": "is what was paid back: it lowers the lines of its order in proportion, and an order paid back "
@@ -375,7 +379,7 @@ class _Planner:
             and self._orders.on_first_row_only(self._column(column))
         ]
         of_status = any(self._orders.on_first_row_only(self._column(one)) for one in self._result.status_columns)
-        return tuple([*found, *(["status"] if of_status else [])])
+        return (*found, *(["status"] if of_status else []))
 
     def _list_unused(self) -> None:
         said = " ".join(self._result.unused)

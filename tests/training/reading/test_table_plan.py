@@ -1,4 +1,5 @@
-"""The plan of one table: columns by name and by value, money by how columns agree, questions where both leave it open."""
+"""The plan of one table: columns by name and by value, money by how columns agree, questions where both leave it
+open."""
 
 import csv
 import io
@@ -38,7 +39,8 @@ def asks(text: str, *words: str, **columns: str) -> None:
     [
         ("Lineitem quantity", "quantity"), ("Quantity Ordered", "quantity"), ("QUANTITYORDERED", "quantity"),
         ("qty_ordered", "quantity"), ("Menge", "quantity"), ("Item Quantity", "quantity"), ("Units Sold", "quantity"),
-        ("amazon-order-id", "invoice"), ("ORDERNUMBER", "invoice"), ("Bestell-Nr.", "invoice"), ("receipt_no", "invoice"),
+        ("amazon-order-id", "invoice"), ("ORDERNUMBER", "invoice"), ("Bestell-Nr.", "invoice"),
+        ("receipt_no", "invoice"),
         ("event_time", "at"), ("Sale Date", "at"), ("TRANSACTION_DT", "at"), ("order_purchase_timestamp", "at"),
         ("Datum", "at"), ("fecha_pedido", "at"),
         ("CUSTOMERNAME", "customer"), ("Buyer Username", "customer"), ("Email (Billing)", "customer"),
@@ -59,10 +61,12 @@ def test_a_name_with_the_words_around_it_is_understood(name: str, field: str) ->
 
 LAYOUTS: Mapping[str, tuple[str, Mapping[str, str], str]] = {
     "WooCommerce": (
-        "Order Number,Order Status,Order Date,Email (Billing),SKU,Item Name,Quantity,Item Cost,Order Total Amount,Cart Discount Amount\n"
+        "Order Number,Order Status,Order Date,Email (Billing),SKU,Item Name,Quantity,Item Cost,Order Total "
+        "Amount,Cart Discount Amount\n"
         "1,wc-completed,2024-01-05 10:00,a@b.example,MUG,Mug,2,10.00,25.00,0.00\n"
         "2,wc-cancelled,2024-01-06 10:00,b@b.example,MUG,Mug,1,10.00,15.00,0.00\n",
-        {"invoice": "Order Number", "product": "SKU", "quantity": "Quantity", "price": "Item Cost", "customer": "Email (Billing)"},
+        {"invoice": "Order Number", "product": "SKU", "quantity": "Quantity", "price": "Item Cost",
+         "customer": "Email (Billing)"},
         "unit_price",
     ),
     "Magento": (
@@ -104,13 +108,15 @@ LAYOUTS: Mapping[str, tuple[str, Mapping[str, str], str]] = {
     "Stripe": (
         "id,Created date (UTC),Amount,Amount Refunded,Currency,Status,Customer ID,Customer Email\n"
         "ch_1,2024-01-05 10:00:00,20.00,0.00,eur,Paid,cus_1,a@b.example\n",
-        {"invoice": "id", "at": "Created date (UTC)", "amount": "Amount", "customer": "Customer ID", "currency": "Currency"},
+        {"invoice": "id", "at": "Created date (UTC)", "amount": "Amount", "customer": "Customer ID",
+         "currency": "Currency"},
         "line_total",
     ),
     "PrestaShop": (
         "id_order,date_add,id_customer,product_id,product_name,product_quantity,unit_price_tax_incl,current_state\n"
         "7,2024-01-05 10:00:00,11,31,Mug,2,10.00,5\n",
-        {"invoice": "id_order", "quantity": "product_quantity", "price": "unit_price_tax_incl", "customer": "id_customer"},
+        {"invoice": "id_order", "quantity": "product_quantity", "price": "unit_price_tax_incl",
+         "customer": "id_customer"},
         "unit_price",
     ),
 }  # fmt: skip
@@ -224,7 +230,8 @@ def test_fields_on_the_first_row_of_an_order_only_are_found() -> None:
 
 
 def test_lines_that_are_numbered_within_their_order_are_no_products() -> None:
-    text = "order_id,item_no,customer_id,order_date,price\n1,1,c1,2024-01-05,10\n1,2,c1,2024-01-05,10\n2,1,c1,2024-01-06,5\n"
+    rows = "1,1,c1,2024-01-05,10\n1,2,c1,2024-01-05,10\n2,1,c1,2024-01-06,5\n"
+    text = f"order_id,item_no,customer_id,order_date,price\n{rows}"
     plan = planned(text)
     assert "product" not in plan.columns
     assert any("numbers the lines" in sentence for sentence in plan.unused)
@@ -289,7 +296,8 @@ def test_two_columns_of_one_name_are_asked_about_unless_they_are_equal() -> None
 @pytest.mark.parametrize(
     ("written", "value"),
     [
-        ("15.00 EUR", 15.0), ("CHF 1'200.50", 1200.5), ("R$ 15,00", 15.0), ("₹1,23,456.00", 123456.0), ("(12.50)", -12.5),
+        ("15.00 EUR", 15.0), ("CHF 1'200.50", 1200.5), ("R$ 15,00", 15.0), ("₹1,23,456.00", 123456.0),
+        ("(12.50)", -12.5),
         ("12.50-", -12.5), ("€ 1.234,56", 1234.56), ("-$2.00", -2.0), ("1 234,50 kr", 1234.5), ("15,-", 15.0),
         ("85123A", None), ("C536379", None), ("2024-01-05", None), ("10-12", None),
     ],
