@@ -17,8 +17,8 @@ from models.customer import customer_id
 from models.evidence import SourceFile
 from models.features import LARGEST
 from training.errors import TooFewCustomers, UnreadableSource
-from training.reading import csvfile, figures
-from training.reading.figures import PLAIN, FigureReading
+from training.reading import csvfile, number_format
+from training.reading.number_format import WHOLE, NumberFormat
 from training.reading.part import Opened, Part
 from training.reading.source import open_file
 from training.reading.texts import text
@@ -238,10 +238,13 @@ def _repeated(name: str, ids: Sequence[str]) -> str:
 
 
 def _column(part: Part, field: str, *, strict: bool) -> _Column:
-    """A column in the form most of its values have. Where `strict`, commas that contradict raise UnreadableSource."""
+    """A column in the form most of its values have.
+
+    Raises UnreadableSource where the column is `strict`, or holds numbers, and their format is open.
+    """
     name, written = part.columns[field], _text(part, field)
-    reading = _reading(part, field, strict)
-    value = reading.value(part.table[field], written)
+    format_ = _format(part, field, strict)
+    value = format_.value(part.table[field], written)
     read = part.table.select("row", written=written, value=(value.abs() <= LARGEST).ifelse(value, ibis.null("float64")))
     counted = read.aggregate(present=row.written.count(), numbers=row.value.count()).to_pyarrow().to_pylist()[0]
     if not counted["present"] or counted["numbers"] < NUMERIC * counted["present"]:
@@ -251,19 +254,18 @@ def _column(part: Part, field: str, *, strict: bool) -> _Column:
     gaps = read.filter(row.value.isnull()).order_by("row").to_pyarrow().to_pylist()
     missing = tuple(one["row"] for one in gaps if one["written"] is None)
     unreadable = tuple((one["row"], one["written"]) for one in gaps if one["written"] is not None)
-    return _Column(name, numeric, (), missing, unreadable, reading.says)
+    return _Column(name, numeric, (), missing, unreadable, format_.says)
 
 
-def _reading(part: Part, field: str, strict: bool) -> FigureReading:
+def _format(part: Part, field: str, strict: bool) -> NumberFormat:
     column = part.table[field]
-    if column.type().is_numeric() or not column.contains(",").any().to_pyarrow().as_py():
-        return PLAIN
-    try:
-        return figures.decide(part, field)
-    except UnreadableSource:
-        if strict:
-            raise
-        return PLAIN  # what describes may be words with commas in them
+    if column.type().is_numeric():
+        return NumberFormat()
+    if not strict:
+        numbers = number_format.is_number(column).mean().to_pyarrow().as_py()
+        if numbers is None or numbers < NUMERIC:
+            return WHOLE  # what describes may be words with commas in them
+    return number_format.decide(part.where, part.columns[field], column, semicolons=part.semicolons)
 
 
 def _text(part: Part, field: str) -> Any:

@@ -8,8 +8,8 @@ import ibis
 
 from training.reading import dates
 from training.reading.dates import DateReading
-from training.reading.figures import PLAIN, FigureReading
 from training.reading.lines import SCHEMA
+from training.reading.number_format import NumberFormat
 from training.reading.part import Part
 from training.reading.texts import identifier, text
 
@@ -22,12 +22,12 @@ class Piece:
 
     part: Part
     date: DateReading | None
-    figures: Mapping[str, FigureReading]
+    numbers: Mapping[str, NumberFormat]
 
     @property
-    def readings(self) -> tuple[DateReading | None, Mapping[str, FigureReading]]:
+    def readings(self) -> tuple[DateReading | None, Mapping[str, NumberFormat]]:
         """What decides how the part's texts are understood."""
-        return self.date, self.figures
+        return self.date, self.numbers
 
     def moments(self) -> Any:
         """A table of one column, `at`: the moment of each row, in UTC and without a zone."""
@@ -55,7 +55,7 @@ class Piece:
     def notes(self) -> list[str]:
         """Which columns were taken for what, and how dates and numbers are read."""
         taken = ", ".join(f"{field} from '{name}'" for field, name in self.part.columns.items())
-        says = [self.date.says if self.date else "", *(one.says for one in self.figures.values())]
+        says = [self.date.says if self.date else "", *(one.says for one in self.numbers.values())]
         return [f"{self.part.where}: {taken}.", *filter(None, says)]
 
     def _has(self, field: str) -> bool:
@@ -68,7 +68,7 @@ class Piece:
         return "price" if enough or not self._has("amount") else "amount"
 
     @property
-    def _figures(self) -> list[str]:
+    def _number_fields(self) -> list[str]:
         return [field for field in ("quantity", self._money) if self._has(field)]
 
     # Three selections, one upon the other, so that the engine does each piece of work once for a row.
@@ -76,7 +76,7 @@ class Piece:
     def _texts(self) -> Any:
         table = self.part.table
         columns = {field: text(table[field]) for field in IDENTIFIERS if self._has(field)}
-        for field in [*self._figures, "at"]:
+        for field in [*self._number_fields, "at"]:
             columns[f"{field}_text"] = text(table[field])
             columns[field] = table[field]
         if self._has("description"):
@@ -87,7 +87,8 @@ class Piece:
     def _read(self, texts: Any) -> Any:
         at = self.date.value(texts.at_text) if self.date else dates.typed(texts["at"])
         values = {
-            field: self.figures.get(field, PLAIN).value(texts[field], texts[f"{field}_text"]) for field in self._figures
+            field: self.numbers.get(field, NumberFormat()).value(texts[field], texts[f"{field}_text"])
+            for field in self._number_fields
         }
         return texts.mutate(
             at=at,
@@ -102,14 +103,14 @@ class Piece:
         return read.customer + "@" + read["at"].strftime("%Y-%m-%dT%H:%M:%S" if by_moment else "%Y-%m-%d")
 
     def _price(self, read: Any) -> Any:
-        figure = read[f"{self._money}_value"]
+        money = read[f"{self._money}_value"]
         if self._money == "price" or not self._has("quantity"):
-            return figure
-        return figure / read.quantity_value.nullif(0.0)
+            return money
+        return money / read.quantity_value.nullif(0.0)
 
     def _unreadable(self, read: Any) -> Any:
         """The first value that is there but cannot be read, in words; null where there is none."""
-        told = [_told(field, read[f"{field}_value"], read[f"{field}_text"], "number") for field in self._figures]
+        told = [_told(field, read[f"{field}_value"], read[f"{field}_text"], "number") for field in self._number_fields]
         return ibis.coalesce(*told, _told("date", read["at"], read.at_text, "date"))
 
 

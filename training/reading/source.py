@@ -185,15 +185,15 @@ def _check_same_fields(parts: Sequence[Part]) -> None:
 
 def _pieces(parts: Sequence[Part], workspace: Workspace, date_format: str | None, rows: int | None) -> list[Piece]:
     """How each part is read, by its first rows where they tell, else by all: to ask all of millions takes seconds."""
-    surveys = [survey(part, workspace, rows) for part in parts]
     try:
+        surveys = [survey(part, workspace, rows) for part in parts]
         readings = iter(dates.decide([one.dates for one in surveys if one.dates], date_format))
     except UnreadableSource:
         if rows is None:
             raise
         return _pieces(parts, workspace, date_format, None)
     return [
-        Piece(part, next(readings) if one.dates else None, one.figures)
+        Piece(part, next(readings) if one.dates else None, one.numbers)
         for part, one in zip(parts, surveys, strict=True)
     ]
 
