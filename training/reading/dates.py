@@ -27,6 +27,14 @@ ORDERS = {MONTH_FIRST: "%m{0}%d{0}", DAY_FIRST: "%d{0}%m{0}"}
 # Unix time between 1990 and 2100, by the units in a second.
 UNIX = {"Unix seconds": 1, "Unix milliseconds": 10**3, "Unix microseconds": 10**6, "Unix nanoseconds": 10**9}
 
+# Names and abbreviations of months in eight languages, in capitals, to the month's number.
+MONTHS: dict[str, str] = {
+    name: month
+    for month, names in json.loads(
+        files("training.reading").joinpath("months.json").read_text(encoding="utf-8")
+    ).items()
+    for name in names
+}
 # Name, pattern of a day, and what separates its numbers where their order is open.
 FORMS: Mapping[str, tuple[str, str | None]] = {
     "year first": (r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}$", None),
@@ -36,7 +44,7 @@ FORMS: Mapping[str, tuple[str, str | None]] = {
         name: (rf"^([6-9]\d{{8}}|[1-4]\d{{9}})\d{{{len(str(units)) - 1}}}(\.\d+)?$", None)
         for name, units in UNIX.items()
     },
-    "month names": (r"^\d+\|\d+\|\d+$", None),
+    "month names": (rf"^\d+\|({'|'.join(MONTHS)})\|\d+$", None),
     "slashes": (r"^\d{1,2}/\d{1,2}/(\d{4}|\d{2})$", "/"),
     "dashes": (r"^\d{1,2}-\d{1,2}-(\d{4}|\d{2})$", "-"),
     "dots": (r"^\d{1,2}\.\d{1,2}\.(\d{4}|\d{2})$", "."),
@@ -49,14 +57,6 @@ WITH_ZONE = r"\d ?(?:Z|[A-Z]{3,4}|[-+]\d\d(?::?\d\d)?)$"
 EXCEL_DAY_OF_1970 = 25569
 SECONDS_A_DAY = 86_400
 
-# Names and abbreviations of months in eight languages, in capitals, to the month's number.
-MONTHS: Mapping[str, str] = {
-    name: month
-    for month, names in json.loads(
-        files("training.reading").joinpath("months.json").read_text(encoding="utf-8")
-    ).items()
-    for name in names
-}
 _WEEKDAY, _GAP, _YEAR, _REST = (
     r"(?:\p{L}{2,}\.?,? )?",
     r"[-./, ]+(?:DE |DEL |OF )?",
@@ -66,9 +66,9 @@ _WEEKDAY, _GAP, _YEAR, _REST = (
 _DAY, _MONTH = r"(\d{1,2})(?:ST|ND|RD|TH|ER|º)?", r"(\p{L}{3,})"
 # Patterns of days with a month's name, and in which groups year, month, day and the time of day are.
 WITH_NAMES = {
-    f"^{_WEEKDAY}{_DAY}{_GAP}{_MONTH}{_GAP}{_YEAR}{_REST}": r"\3|\2|\1|\4",
-    f"^{_WEEKDAY}{_MONTH}{_GAP}{_DAY}{_GAP}{_YEAR}{_REST}": r"\3|\1|\2|\4",
-    rf"^(\d{{4}}){_GAP}{_MONTH}{_GAP}{_DAY}{_REST}": r"\1|\2|\3|\4",
+    f"^{_WEEKDAY}{_DAY}{_GAP}{_MONTH}{_GAP}{_YEAR}{_REST}": r"\3|\2|\1#\4",
+    f"^{_WEEKDAY}{_MONTH}{_GAP}{_DAY}{_GAP}{_YEAR}{_REST}": r"\3|\1|\2#\4",
+    rf"^(\d{{4}}){_GAP}{_MONTH}{_GAP}{_DAY}{_REST}": r"\1|\2|\3#\4",
 }
 
 # By how many of its steps from one day to another a sequence is taken for sorted, and for unsorted.
@@ -179,8 +179,7 @@ def typed(column: Any) -> Any:
 def day(written: Any) -> Any:
     """The part of a written moment that is its date; with a month's name, `year|month|day`."""
     first = rtrim(split_part(written.replace("T", " "), " ", 1), ",")
-    named = ibis.ifelse(written.re_search(r"\p{L}{3}"), _named(written), ibis.null("string"))
-    return ibis.coalesce(split_part(named, "#", 1), first)
+    return ibis.ifelse(written.re_search(r"\p{L}{3}.*\d{2}"), split_part(_named(written), "#", 1), first)
 
 
 def with_time(moment: Any, time: Any) -> Any:
@@ -243,7 +242,7 @@ def _form(column: DateColumn) -> _Found:
             f"{' and '.join(repr(one.example) for one in found)}. Write all of its dates one way, or give the "
             f"pattern of those to read with --date-format."
         )
-    example = column.days.day.min().to_pyarrow().as_py()
+    example = column.days.example.min().to_pyarrow().as_py()
     trouble = "is empty" if example is None else f"holds no date in a known form (for example '{example}')"
     raise UnreadableSource(
         f"{column.where}: column '{column.name}' {trouble}. Name the column with --column at=NAME, "
@@ -258,7 +257,7 @@ def _forms(days: Any) -> Any:
     known = days.mutate(form=form, first=first, second=second, last=last)
     known = known.filter(known.form.notnull())
     either = known.first.between(1, 12) & known.second.between(1, 12)
-    short = known.day.re_search(r"\D\d{2}$") | known.day.re_search(r"^\d{2}\|")
+    short = known.day.re_search(r"^\d{2}\||[-/.]\d{2}$")
     # More of the last numbers than of the first, and all could be days: the year may stand first.
     different = known["last"].nunique()
     days_last = (known["last"].max() <= 31) & (different >= 3) & (different > known["first"].nunique())
@@ -337,9 +336,9 @@ def _breaks(found: _Found, column: DateColumn, order: str, by: str) -> float:
     By row the days may fall, by order number they rise. Too few steps tell nothing: they count as half broken.
     """
     rows = column.rows.filter(column.rows[by].notnull())
-    dated = rows.select(by, "row", at=_midnight(rows.day, found, order))
+    dated = rows.select(by=rows[by], row=rows.row, at=_midnight(rows.day, found, order))
     dated = dated.filter(dated["at"].notnull())
-    previous = dated["at"].lag().over(ibis.window(order_by=[by, "row"]))
+    previous = dated["at"].lag().over(ibis.window(order_by=["by", "row"]))
     steps = dated.select(rises=dated["at"] > previous, falls=dated["at"] < previous)
     counted = steps.aggregate(rises=steps.rises.sum(), falls=steps.falls.sum()).to_pyarrow().to_pylist()[0]
     rises, falls = counted["rises"] or 0, counted["falls"] or 0
@@ -386,16 +385,15 @@ def _reading(found: _Found, column: DateColumn, order: str, reason: str) -> Date
         patterns = tuple("%Y%m%d" + time for time in _times(found.example[8:], (*TIMES, *COMPACT_TIMES)))
         return DateReading(found.form, patterns, f"{where} are year, month and day in eight digits.")
     if found.form == "month names":
-        numbered = "".join(found.example.partition(":")) if ":" in found.example else ""
-        time = re.search(r" \d{1,2}:.*$", numbered)
-        times = _times(time[0].upper() if time else "")
-        patterns = tuple(f"{year}-%m-%d{clock}" for clock in times for year in found.years)
+        clock = re.search(r" \d{1,2}:.*$", found.example)
+        times = _times(clock[0].upper() if clock else "")
+        patterns = tuple(f"{year}-%m-%d{time}" for time in times for year in found.years)
         return DateReading(found.form, patterns, f"{where} have the names of months, such as '{found.example}'.")
     if FORMS[found.form][1] is None:
         return DateReading(found.form, (), f"{where} are {_said(found.form)}.")
-    day_only, space, time = found.example.partition(" ")
+    day_only, space, clock = found.example.partition(" ")
     comma = "," * day_only.endswith(",")
-    patterns = tuple(day + comma + clock for clock in _times(space + time) for day in found.days(order))
+    patterns = tuple(day + comma + time for time in _times(space + clock) for day in found.days(order))
     because = f": {reason}" if reason else ""
     return DateReading(found.form, patterns, f"{where} are read {order}, such as '{found.example}'{because}.")
 
@@ -448,19 +446,19 @@ def _unix(written: Any, units: int) -> Any:
 
 
 def _named(written: Any) -> Any:
-    """A moment with a month's name as `year|month|day#time`; null where it has none."""
-    parts = written.upper()
+    """A moment with a month's name, in capitals, as `year|name|day#time`; what has none as it is."""
+    named = written.upper()
     for pattern, groups in WITH_NAMES.items():
-        parts = parts.re_replace(pattern, groups)
-    year, name, day_, time = (split_part(parts, "|", place) for place in (1, 2, 3, 4))
-    month = name.cases(*MONTHS.items(), else_=ibis.null("string"))
-    return year + "|" + month + "|" + day_ + "#" + time
+        named = named.re_replace(pattern, groups)
+    return named
 
 
 def _numbered(written: Any) -> Any:
+    """A moment with a month's name as `year-month-day time`; null where it has none."""
     named = _named(written)
-    date_, time = split_part(named, "#", 1).replace("|", "-"), split_part(named, "#", 2)
-    return ibis.ifelse(time == "", date_, date_ + " " + time)
+    year, name, date_ = (split_part(split_part(named, "#", 1), "|", place) for place in (1, 2, 3))
+    # A map, because of so many cases the engine would work out the name anew in each.
+    return (year + "-" + ibis.map(MONTHS).get(name) + "-" + date_ + " " + split_part(named, "#", 2)).strip()
 
 
 def _within(moment: Any) -> Any:

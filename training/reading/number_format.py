@@ -53,6 +53,8 @@ OTHER = {POINT: COMMA, COMMA: POINT}
 # So many times as many open values as deciding ones make these look like slips.
 SLIP = 50
 
+# By the signs of a cell. Brackets are a minus in accounting.
+FACTORS = {"": 1.0, "+": 1.0, "-": -1.0, "()": -1.0}
 NAMES = {COMMA: "commas", POINT: "dots", " ": "spaces", "'": "apostrophes"}
 EXAMPLES = {POINT: "1,234.56", COMMA: "1.234,56"}
 
@@ -123,8 +125,7 @@ class NumberFormat:
         for sign, meant in ((self.grouping, ""), (self.decimal, ".")):
             number = number.replace(sign, meant) if sign else number
         signs = plain.re_replace(_cell(self._number, "sign"), r"\1\2\3\4\5\6")
-        factor = signs.cases(("", 1.0), ("+", 1.0), ("-", -1.0), ("()", -1.0), else_=ibis.null("float64"))
-        return number.try_cast("float64") * factor
+        return number.try_cast("float64") * ibis.map(FACTORS).get(signs)
 
     @property
     def _number(self) -> str:
@@ -206,6 +207,7 @@ class _Evidence:
     point_example: str | None
     comma_example: str | None
     open_example: str | None
+    whole: int
     dots: int
     commas: int
     spaces: int
@@ -232,6 +234,7 @@ def _evidence(column: Any) -> _Evidence:
                 "short_comma": core.re_search(_for(_SHORT, COMMA)),
                 "open_point": open_point,
                 "open_comma": open_comma,
+                "whole": core.re_search(r"^\d{1,3}$"),
                 "dots": core.contains(POINT),
                 "commas": core.contains(COMMA),
                 "spaces": core.re_search(r"^[1-9]\d{0,2}(?: \d{3})+"),
@@ -261,6 +264,9 @@ def _decimal(where: str, name: str, evidence: _Evidence, semicolons: bool) -> st
     ):
         if count > short or (count and there <= SLIP * count):
             return sign
+    if evidence.whole and not evidence.open_point and not semicolons and opened:
+        # `800` beside `1,200`: not all have three decimals, and only where semicolons separate is the comma one's sign.
+        return POINT
     if opened:
         raise _question(where, name, str(evidence.open_example), semicolons)
     return None
@@ -343,8 +349,9 @@ def _plain_signs(written: str) -> str:
     return written.translate(str.maketrans(WRITTEN + DIGITS, meant, UNSEEN))
 
 
-def _by(value: Any, answers: Mapping[str, str]) -> Any:
-    return value.cases(*answers.items(), else_=ibis.null("string"))
+def _by(value: Any, answers: dict[str, str]) -> Any:
+    # A map, because of so many cases the engine would work out the value anew in each.
+    return ibis.map(answers).get(value)
 
 
 def _finite(value: Any) -> Any:
