@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
 import numpy as np
 from ibis import _ as row
@@ -17,9 +16,10 @@ from models.customer import customer_id
 from models.evidence import SourceFile
 from models.features import LARGEST
 from training.errors import TooFewCustomers, UnreadableSource
-from training.reading import csv_file, figures
+from training.reading import figures
+from training.reading.engine_errors import worded
 from training.reading.figures import PLAIN, FigureReading
-from training.reading.source import open_file
+from training.reading.files import open_file
 from training.reading.source_part import Part
 from training.reading.source_table import Opened
 from training.reading.texts import text
@@ -37,6 +37,7 @@ ALIKE = 5  # customers that on average must share a word for it to describe a se
 SKEWED = 1.0
 SHOWN = 3
 MOST_SHARES = 5
+UNREADABLE = "the values cannot be brought into one table. Save it anew as CSV in UTF-8."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,12 @@ class CustomerTable:
 
 
 def read_customer_table(
-    path: Path, workspace: Workspace, id_column: str, features: Sequence[str], describe: Sequence[str] | None
+    path: Path,
+    workspace: Workspace,
+    id_column: str,
+    features: Sequence[str],
+    describe: Sequence[str] | None,
+    sheets: Sequence[str] = (),
 ) -> CustomerTable:
     """The customers in a CSV (.gz, .zst), XLSX or Parquet file.
 
@@ -86,12 +92,11 @@ def read_customer_table(
     everything that is wrong with the deciding columns at once, and TooFewCustomers.
     """
     asked = Columns(id_column, features, describe)
-    try:
-        if not path.is_file():
-            raise UnreadableSource(f"There is no file {path}; a table of customers is one CSV, XLSX or Parquet file.")
-        return _table(_Rows.of(open_file(path, workspace), asked, workspace), len(features), describe is not None)
-    except duckdb.Error as error:
-        raise UnreadableSource(f"{path.name}: reading failed: {str(error).splitlines()[0]}") from error
+    if not path.is_file():
+        raise UnreadableSource(f"There is no file {path}; a table of customers is one CSV, XLSX or Parquet file.")
+    with worded(path.name, UNREADABLE):
+        rows = _Rows.of(open_file(path, workspace, sheets), asked, workspace)
+        return _table(rows, len(features), describe is not None)
 
 
 def transform_for(values: Values) -> str:
@@ -146,7 +151,7 @@ class _Rows:
         parts, notes = opened.parts(asked.choose)
         if len(parts) > 1:
             sheets = " and ".join(part.where for part in parts)
-            raise UnreadableSource(f"{sheets} both have the columns that are asked for; leave one of them in the file.")
+            raise UnreadableSource(f"{sheets} both have the columns that are asked for; name one of them with --sheet.")
         (part,) = parts
         # All that is not a number is made text once: to write that out anew in every query takes longer than to run it.
         written = {field: part.table[field] for field in part.columns}
@@ -154,10 +159,11 @@ class _Rows:
         table = workspace.backend.create_table(workspace.name("customers"), part.table.select(**told))
         numbered = table.select(row=table.rowid(), **{field: table[field] for field in part.columns})
         count = int(table.count().to_pyarrow().as_py())
-        left_out, note = csv_file.left_out(part, workspace, count)
-        file = SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=left_out)
+        file = SourceFile(
+            name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=part.left_out
+        )
         stored = Part(part.where, numbered, part.columns, part.semicolons)
-        return cls(stored, count, file, (*opened.notes, *notes, *([note] if note else [])))
+        return cls(stored, count, file, (*opened.notes, *notes))
 
 
 @dataclass(frozen=True)

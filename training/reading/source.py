@@ -1,36 +1,23 @@
 """Reads purchase data, wherever it is, into one table of lines."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
 
 from models.evidence import SourceFile
 from training.errors import UnreadableSource
-from training.reading import csv_file, database, dates
+from training.reading import database, dates
 from training.reading.columns import resolve
-from training.reading.csv_file import open_csv
+from training.reading.engine_errors import worded
+from training.reading.files import list_files, open_file
 from training.reading.lines import SCHEMA, Lines
-from training.reading.parquet import open_parquet
 from training.reading.piece import Piece
 from training.reading.source_part import Part
 from training.reading.source_table import Opened
 from training.reading.survey import survey
-from training.reading.workbook import open_workbook
 from training.workspace import Workspace
-
-# A file is what its first bytes say, whatever it is called; all else is text.
-OPENERS: Mapping[bytes, Callable[[Path, Workspace], Opened]] = {
-    b"PK\x03\x04": open_workbook,
-    b"\xd0\xcf\x11\xe0": open_workbook,
-    b"PAR1": open_parquet,
-}
-# What is taken from a folder, which may hold other things too.
-SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xls", ".parquet", ".pq"})
-COMPRESSED = frozenset({".gz", ".zst"})
 
 HEAD = 100_000  # rows that mostly tell how dates and numbers are written
 
@@ -45,6 +32,7 @@ BY_DAY = "No column for invoice, and dates without a time: an order is what one 
 LINE_TOTAL = "'{}' is a line total: it is divided by the quantity to give the unit price."
 LINE_TOTAL_ALONE = "'{}' is a line total: it is taken for the price of the one unit."
 LINE_TOTAL_UNUSED = "'{}' is not used: the unit price is there."
+UNREADABLE = "the rows cannot be brought into one table. Save the data anew as CSV in UTF-8, and try with a part of it."
 
 
 def read(
@@ -54,24 +42,23 @@ def read(
     query: str | None = None,
     columns: Mapping[str, str] = {},
     date_format: str | None = None,
+    sheets: Sequence[str] = (),
 ) -> Lines:
     """The purchase lines of all `sources`, in order: files, folders of files, or one database URL.
 
     `query` goes with a URL; `columns` (field to source column) overrides the table of aliases;
-    `date_format` is `month-first`, `day-first` or a strptime pattern. The lines live as long as the
-    workspace. Raises UnreadableSource with a sentence that says what to do.
+    `date_format` is `month-first`, `day-first` or a strptime pattern; `sheets` are those to read of a
+    workbook (none: all that are visible). The lines live as long as the workspace. Raises UnreadableSource
+    with a sentence that says what to do.
     """
-    opened = _open(sources, workspace, query)
+    opened = _open(sources, workspace, query, sheets)
 
     def choose(names: Sequence[str], where: str) -> Mapping[str, str]:
         return resolve(names, columns, where=where)
 
     chosen = [_Chosen(one, *one.parts(choose)) for one in opened]
-    try:
+    with worded(", ".join(one.name for one in opened), UNREADABLE):
         return _lines(chosen, workspace, date_format)
-    except duckdb.Error as error:
-        names = ", ".join(one.name for one in opened)
-        raise UnreadableSource(f"{names}: reading failed: {str(error).splitlines()[0]}") from error
 
 
 @dataclass(frozen=True)
@@ -83,52 +70,14 @@ class _Chosen:
     notes: Sequence[str]
 
 
-def _open(sources: Sequence[str], workspace: Workspace, query: str | None) -> list[Opened]:
+def _open(sources: Sequence[str], workspace: Workspace, query: str | None, sheets: Sequence[str]) -> list[Opened]:
     if any(database.is_url(source) for source in sources):
         if len(sources) != 1 or query is None:
             raise UnreadableSource("A database is read alone and with --query: give one URL and the query.")
         return [database.open_query(sources[0], query, workspace)]
     if query is not None:
         raise UnreadableSource("--query goes with a database URL, such as sqlite:///shop.db, not with files.")
-    return [open_file(file, workspace) for file in _files(sources)]
-
-
-def _files(sources: Sequence[str]) -> list[Path]:
-    files = [file for source in sources for file in _listed(Path(source))]
-    if not files:
-        raise UnreadableSource("Nothing to read: give a file, a folder of files, or a database URL with --query.")
-    seen: set[Path] = set()
-    for file in files:
-        if file.resolve() in seen:
-            raise UnreadableSource(f"{file.name} is given twice; its purchases would count twice.")
-        seen.add(file.resolve())
-    return files
-
-
-def _listed(path: Path) -> list[Path]:
-    if not path.exists():
-        raise UnreadableSource(f"There is no file or folder {path}.")
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.iterdir() if file.is_file() and _is_data(file))
-    if not files:
-        raise UnreadableSource(f"The folder {path} has no CSV, XLSX or Parquet files.")
-    return files
-
-
-def _is_data(file: Path) -> bool:
-    last = Path(file.stem).suffix if file.suffix.lower() in COMPRESSED else file.suffix
-    return last.lower() in SUFFIXES and not file.name.startswith((".", "~"))
-
-
-def open_file(file: Path, workspace: Workspace) -> Opened:
-    """One file, with all its tables and their columns. Raises UnreadableSource."""
-    try:
-        with file.open("rb") as stream:
-            magic = stream.read(4)
-    except OSError as error:
-        raise UnreadableSource(f"{file.name} cannot be opened: {error.strerror}.") from None
-    return OPENERS.get(magic, open_csv)(file, workspace)
+    return [open_file(file, workspace, sheets) for file in list_files(sources)]
 
 
 def _lines(chosen: Sequence[_Chosen], workspace: Workspace, date_format: str | None) -> Lines:
@@ -150,7 +99,6 @@ def _lines(chosen: Sequence[_Chosen], workspace: Workspace, date_format: str | N
             *(note for one in chosen for note in (*one.opened.notes, *one.notes)),
             *(note for piece in stored.pieces for note in piece.notes()),
             *_absences(parts[0].columns, stored.by_moment),
-            *stored.left_out,
             *stored.unreadable,
         ),
     )
@@ -164,7 +112,6 @@ class _Stored:
     by_moment: bool
     numbered: Any
     files: Sequence[SourceFile]
-    left_out: Sequence[str]
     unreadable: Sequence[str]
 
 
@@ -173,16 +120,13 @@ def _stored(chosen: Sequence[_Chosen], pieces: Sequence[Piece], workspace: Works
     by_moment = "invoice" in fields or any(_has_time(piece.moments()) for piece in pieces)
     name = workspace.name("purchase_lines")
     table = workspace.backend.create_table(name, schema=ibis.schema(SCHEMA))
-    files, left_out = [], []
+    files = []
     for one in chosen:
-        file, said = _store(
-            one.opened, [piece for piece in pieces if piece.part in one.parts], by_moment, name, workspace
-        )
+        file = _store(one.opened, [piece for piece in pieces if piece.part in one.parts], by_moment, name, workspace)
         files.append(file)
-        left_out += said
     numbered = table.select(line=table.rowid(), **{field: table[field] for field in SCHEMA})
     view = workspace.backend.create_view(f"{name}_numbered", numbered)
-    return _Stored(pieces, by_moment, view, files, left_out, _unreadable(view))
+    return _Stored(pieces, by_moment, view, files, _unreadable(view))
 
 
 def _check_same_fields(parts: Sequence[Part]) -> None:
@@ -215,20 +159,19 @@ def _has_time(table: Any) -> bool:
     return bool((table["at"] != table["at"].truncate("D")).any().to_pyarrow().as_py())
 
 
-def _store(
-    opened: Opened, pieces: Sequence[Piece], by_moment: bool, name: str, workspace: Workspace
-) -> tuple[SourceFile, list[str]]:
-    """Appends a file's rows to the table of that name; says which lines could not be taken."""
+def _store(opened: Opened, pieces: Sequence[Piece], by_moment: bool, name: str, workspace: Workspace) -> SourceFile:
+    """Appends a file's rows to the table of that name."""
     table = workspace.backend.table(name)
-    rows, left_out, notes = 0, 0, []
+    before = _count(table)
     for piece in pieces:
-        before = _count(table)
         workspace.backend.insert(name, piece.lines(by_moment))
-        added = _count(table) - before
-        missed, note = csv_file.left_out(piece.part, workspace, added)
-        rows, left_out = rows + added, left_out + missed
-        notes += [note] if note else []
-    return SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=rows, left_out=left_out), notes
+    return SourceFile(
+        name=opened.name,
+        sha256=opened.sha256,
+        bytes=opened.bytes,
+        rows=_count(table) - before,
+        left_out=sum(piece.part.left_out for piece in pieces),
+    )
 
 
 def _count(table: Any) -> int:

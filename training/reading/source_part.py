@@ -11,12 +11,12 @@ class Part:
 
     `table` is an Ibis table whose columns are named for the fields and have the source's own types (text,
     where the source has only text). `columns` gives each field's name in the source, for messages.
-    `semicolons` tells that fields are separated by `;`, as where the decimal sign is a comma. `rejects`
-    names the table in which DuckDB notes the lines it could not take.
+    `semicolons` tells that fields are separated by `;`, as where the decimal sign is a comma. `left_out`
+    counts the lines that did not have as many fields as the header.
     """
 
     where: str
     table: Any
     columns: Mapping[str, str]
     semicolons: bool = False
-    rejects: str | None = None
+    left_out: int = 0

@@ -18,19 +18,19 @@ class SourceTable:
 
     `names` are those of the header, stripped, '' for a column without one. `table` is an Ibis table whose columns
     are `c0`, `c1` and so on in the same order, in the source's own types (text, where the source has only text).
-    `where` is what messages call the table; `semicolons` and `rejects` are as in `Part`.
+    `where` is what messages call the table; `semicolons` and `left_out` are as in `Part`.
     """
 
     where: str
     names: tuple[str, ...]
     table: Any
     semicolons: bool = False
-    rejects: str | None = None
+    left_out: int = 0
 
     def select(self, columns: Mapping[str, str]) -> Part:
         """The part whose fields are those of `columns` (field to name in the header)."""
         fields = {field: self.table[f"c{self.names.index(name)}"] for field, name in columns.items()}
-        return Part(self.where, self.table.select(**fields), columns, self.semicolons, self.rejects)
+        return Part(self.where, self.table.select(**fields), columns, self.semicolons, self.left_out)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from sqlalchemy import create_engine, text
 
 from training.errors import UnreadableSource
 from training.reading.database import open_query
+from training.reading.files import open_file
 from training.reading.lines import SCHEMA, Lines
-from training.reading.source import open_file, read
+from training.reading.source import read
 from training.workspace import Workspace
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
