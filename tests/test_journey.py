@@ -14,7 +14,7 @@ from models.proof import unpickle
 from models.registry import Registry
 from service.scoring import ScoreOrder, score
 from tests.service.serving import serving, settings_for
-from training.reading.source import read
+from training.reading.read import read
 from training.workspace import Workspace
 
 

@@ -19,7 +19,7 @@ from training.errors import TooFewCustomers, UnreadableSource
 from training.reading import figures
 from training.reading.engine_errors import worded
 from training.reading.figures import PLAIN, FigureReading
-from training.reading.files import open_file
+from training.reading.source import open_file
 from training.reading.source_part import Part
 from training.reading.source_table import Opened
 from training.reading.texts import text

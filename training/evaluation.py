@@ -16,7 +16,7 @@ from training.cleaning import clean
 from training.customers import end_of_last_day
 from training.errors import UnreadableSource
 from training.history import History
-from training.reading.source import read
+from training.reading.read import read
 from training.selection import Progress
 from training.study import Wish, study
 from training.verdict import Verdict
@@ -34,6 +34,7 @@ class Question:
     query: str | None = None
     columns: Mapping[str, str] | None = None
     date_format: str | None = None
+    sheets: Sequence[str] = ()
     assignments: Path | None = None
 
 
@@ -46,7 +47,12 @@ def evaluate(question: Question, threads: int, progress: Progress) -> Verdict:
         progress("reading")
         columns = question.columns or {}
         lines = read(
-            question.sources, workspace, query=question.query, columns=columns, date_format=question.date_format
+            question.sources,
+            workspace,
+            query=question.query,
+            columns=columns,
+            date_format=question.date_format,
+            sheets=question.sheets,
         )
         over = question.cut_off + timedelta(days=question.horizon)
         last = end_of_last_day(lines)

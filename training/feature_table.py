@@ -12,7 +12,7 @@ from models.features import MAIN_COUNTRY
 from training.cleaning import clean
 from training.customers import Customers, describe, end_of_last_day
 from training.errors import UnreadableSource
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -24,6 +24,7 @@ def write_features(
     columns: Mapping[str, str],
     date_format: str | None,
     as_of: datetime | None,
+    sheets: Sequence[str] = (),
 ) -> int:
     """Write customer_id, as_of and every feature, one row per customer, to a .csv or .parquet; the rows written.
 
@@ -32,7 +33,7 @@ def write_features(
     if out.suffix not in (".csv", ".parquet") or not out.parent.is_dir():
         raise UnreadableSource(f"cannot write {out}: name a .csv or .parquet file in a folder that exists")
     with Workspace() as workspace:
-        lines = read(sources, workspace, query=query, columns=columns, date_format=date_format)
+        lines = read(sources, workspace, query=query, columns=columns, date_format=date_format, sheets=sheets)
         moment = as_of or end_of_last_day(lines)
         table = _table(describe(summarise(clean(lines, moment, workspace)), moment), moment)
     partial = out.with_name(f".{out.name}.partial")

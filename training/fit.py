@@ -41,7 +41,7 @@ from training.outcomes import outcomes
 from training.profiles import Members, profile, spreads
 from training.publication import Described, Trained, publish
 from training.reading.lines import Lines
-from training.reading.source import read
+from training.reading.read import read
 from training.rules import find_rules
 from training.study import Study, Wish, study
 from training.workspace import Workspace
@@ -63,6 +63,7 @@ class Order:
     query: str | None = None
     columns: Mapping[str, str] | None = None
     date_format: str | None = None
+    sheets: Sequence[str] = ()
     as_of: datetime | None = None
     segments: Sequence[int] = range(3, 11)
     seed: int = 0
@@ -97,7 +98,12 @@ def fit(order: Order, progress: Progress) -> Artifact:
     with Workspace() as workspace, threadpool_limits(FIT_THREADS):
         progress("reading")
         lines = read(
-            order.sources, workspace, query=order.query, columns=order.columns or {}, date_format=order.date_format
+            order.sources,
+            workspace,
+            query=order.query,
+            columns=order.columns or {},
+            date_format=order.date_format,
+            sheets=order.sheets,
         )
         as_of = order.as_of or end_of_last_day(lines)
         progress("cleaning")

@@ -7,7 +7,7 @@ from models.evidence import CleaningReport, Record, SourceFile
 from training.cleaning import clean
 from training.cleaning_report import cleaning_report
 from training.customers import end_of_last_day
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -27,10 +27,11 @@ def inspect(
     columns: Mapping[str, str],
     date_format: str | None,
     as_of: datetime | None,
+    sheets: Sequence[str] = (),
 ) -> Inspection:
     """Raises UnreadableSource where the source will not do."""
     with Workspace() as workspace:
-        lines = read(sources, workspace, query=query, columns=columns, date_format=date_format)
+        lines = read(sources, workspace, query=query, columns=columns, date_format=date_format, sheets=sheets)
         moment = as_of or end_of_last_day(lines)
         cleaned = clean(lines, moment, workspace)
         report = cleaning_report(cleaned, summarise(cleaned).summaries)

@@ -18,7 +18,7 @@ from training.customers import Customers, end_of_last_day
 from training.demo import write_demo
 from training.fit import Order, fit
 from training.history import History
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import NUMBERS, CustomerSummaries
 from training.workspace import Workspace
 

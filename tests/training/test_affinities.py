@@ -16,7 +16,7 @@ from models.affinity import NEIGHBOURS, ProductAffinities
 from training import affinities
 from training.affinities import FEWEST_BUYERS, FEWEST_TOGETHER, Orders, mine, orders_of
 from training.cleaning import clean
-from training.reading.source import read
+from training.reading.read import read
 from training.workspace import Workspace
 
 DAY = 86_400.0

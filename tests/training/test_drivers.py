@@ -15,7 +15,7 @@ from training.cleaning import clean
 from training.customers import describe
 from training.drivers import purchase_drivers, segmentation_drivers
 from training.errors import TooFewCustomers
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import summarise
 from training.workspace import Workspace
 

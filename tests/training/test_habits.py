@@ -20,7 +20,7 @@ from training.cleaning_report import cleaning_report
 from training.customers import describe, end_of_last_day
 from training.habits import Bought, habits
 from training.profiles import Members, profile
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import summarise
 from training.workspace import Workspace
 

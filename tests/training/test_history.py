@@ -10,7 +10,7 @@ import pytest
 from tests.training.shops import demo_shop, history_of
 from training.cleaning import clean
 from training.history import FEWEST_DAYS, STEP, WINDOWS, History
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import NUMBERS, summarise
 from training.workspace import Workspace
 

@@ -10,7 +10,7 @@ from training.affinities import Orders, mine, orders_of
 from training.cleaning import clean
 from training.customers import describe, end_of_last_day
 from training.hit_rate import _before, measure, recommender
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import summarise
 from training.workspace import Workspace
 

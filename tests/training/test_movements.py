@@ -24,7 +24,7 @@ from training.customers import Customers, end_of_last_day
 from training.errors import UnreadableSource
 from training.history import HORIZON, History
 from training.movements import Journeys, movements, unavailable, write_movers
-from training.reading.source import read
+from training.reading.read import read
 from training.workspace import Workspace
 
 VERSION, THEN = "20111101-0123456789abcdef", datetime(2011, 11, 1, tzinfo=UTC)

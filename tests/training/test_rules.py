@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from models.rule import Condition, Rule, Rules
 from training.cleaning import clean
 from training.customers import Customers, describe
-from training.reading.source import read
+from training.reading.read import read
 from training.rules import FEWEST_MEMBERS, find_rules
 from training.summaries import summarise
 from training.workspace import Workspace

@@ -14,7 +14,7 @@ from tests.training.shops import demo_shop, given_to_anybody, history_of, train
 from training.cleaning import clean
 from training.errors import TooFewCustomers
 from training.history import History
-from training.reading.source import read
+from training.reading.read import read
 from training.study import Wish, study, thin
 from training.workspace import Workspace
 

@@ -18,7 +18,7 @@ from tests.shop import LINES, day
 from training.cleaning import Cleaned, clean
 from training.cleaning_report import cleaning_report
 from training.reading.lines import SCHEMA, Lines
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import NUMBERS, CustomerSummaries, summarise
 from training.workspace import Workspace
 

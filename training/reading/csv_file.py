@@ -36,7 +36,7 @@ LONGEST_LINE = 1 << 16
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a file is to be taken apart: its rows begin behind `skip` lines."""
+    """How a file is to be taken apart: its rows begin behind `skip` others, which may be blank, or of several lines."""
 
     names: tuple[str, ...]
     delimiter: str
@@ -47,11 +47,15 @@ class _Layout:
 
 @dataclass(frozen=True)
 class _Odd:
-    """The lines that have too few or too many fields, by what they are; `ragged` has the first one's number."""
+    """The lines that have too few or too many fields, by what they are.
+
+    `uneven` are those that have a field for every column with a name, and else only empty ones; `first` is the number
+    of the first ragged one.
+    """
 
     ragged: int = 0
     first: int = 0
-    wide: int = 0
+    uneven: int = 0
     totals: tuple[str, ...] = ()
     headers: int = 0
     remarks: int = 0
@@ -97,13 +101,13 @@ def _layout(text: TextFile) -> _Layout:
     found = [(sign, *_rows(lines[told is not None :], sign)) for sign in ([told] if told else DELIMITERS)]
     headers = [(sign, places, header.find_header(rows)) for sign, rows, places in found]
     sign, places, best = max(headers, key=lambda one: one[2].fit if one[2] else 0.0)
-    if best is None:
+    if best is None or (len(best.names) == 1 and any(map(_is_table, (rows for _, rows, _ in found)))):
         raise UnreadableSource(
             f"{text.name}: no row names the columns; the first rows hold values. Put a line above them with a name for "
             f"each column, such as customer_id, date, price."
         )
-    start, end = (line + (told is not None) for line in places[best.row])
-    return _Layout(best.names, sign, end, start, best.row)
+    row, line = (place + (told is not None) for place in places[best.row])
+    return _Layout(best.names, sign, row, line, best.row)
 
 
 def _first_lines(text: TextFile) -> list[str]:
@@ -118,15 +122,21 @@ def _told_delimiter(line: str) -> str | None:
     return told[4:] if told.startswith("sep=") and told[4:] in DELIMITERS else None
 
 
+def _is_table(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether all rows have as many fields, and more than two."""
+    widths = {len(row) for row in rows}
+    return len(widths) == 1 and min(widths) > 2
+
+
 def _rows(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], list[tuple[int, int]]]:
-    """The first rows that are not blank, and the numbers of the lines that each begins and ends with."""
+    """The first rows that are not blank, and of each its place among all rows and among the lines, from 1."""
     rows, places, before = [], [], 0
     reader = csv.reader(lines, delimiter=delimiter)
     try:
-        for row in islice(reader, header.ROWS):
+        for at, row in enumerate(islice(reader, header.ROWS), start=1):
             if any(cell.strip() for cell in row):
                 rows.append(row)
-                places.append((before + 1, reader.line_num))
+                places.append((at, before + 1))
             before = reader.line_num
     except csv.Error:  # a value longer than any that is expected
         pass
@@ -138,9 +148,9 @@ def _load(text: TextFile, layout: _Layout, workspace: Workspace) -> tuple[Any, _
     with worded(text.name, UNREADABLE):
         table, rejected = _stored(text, layout, workspace)
         odd = _judged(text.name, rejected, layout, table)
-        if odd.wide:
+        if odd.uneven:
             # They have values, so they belong where they stand, between the other rows.
-            table, _ = _stored(_narrowed(text, layout, workspace), replace(layout, delimiter=",", skip=0), workspace)
+            table, _ = _stored(_evened(text, layout, workspace), replace(layout, delimiter=",", skip=0), workspace)
         return table, odd
 
 
@@ -182,7 +192,7 @@ def _judged(name: str, rejected: Sequence[dict[str, Any]], layout: _Layout, tabl
         odd = _added(odd, name, one, layout)
     if odd.remarks > REMARKS_AT_MOST * (1 + odd.headers):
         odd = replace(odd, remarks=0, ragged=odd.ragged + odd.remarks)
-    rows = int(table.count().to_pyarrow().as_py()) + odd.wide
+    rows = int(table.count().to_pyarrow().as_py()) + odd.uneven
     if odd.ragged > LEFT_OUT_AT_MOST * (rows + odd.ragged):
         raise UnreadableSource(
             f"{name}: {odd.ragged} of {rows + odd.ragged} lines do not have as many fields as the header, which has "
@@ -199,22 +209,25 @@ def _added(odd: _Odd, name: str, rejected: dict[str, Any], layout: _Layout) -> _
     filled = [cell for cell in cells if cell.strip(" \t\x1a")]
     if not filled:
         return odd
-    if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
-        return replace(odd, wide=odd.wide + 1)
+    if not any(layout.names[len(cells) :]) and not any(cell.strip() for cell in cells[width:]):
+        return replace(odd, uneven=odd.uneven + 1)
     if summary_rows.is_header(cells, layout.names, name):
         return replace(odd, headers=odd.headers + 1)
-    if (word := summary_rows.label(cells)) and all(map(header.is_value, filled[1:])):
+    if (word := summary_rows.label(cells)) and all(map(summary_rows.is_number, filled[1:])):
         return replace(odd, totals=(*odd.totals, word))
     if len(cells) == 1:
         return replace(odd, remarks=odd.remarks + 1)
     return replace(odd, ragged=odd.ragged + 1, first=odd.first or rejected["line"])
 
 
-def _narrowed(text: TextFile, layout: _Layout, workspace: Workspace) -> TextFile:
-    """A copy of the rows, separated by commas, without the empty fields that some lines have behind the last column."""
+def _evened(text: TextFile, layout: _Layout, workspace: Workspace) -> TextFile:
+    """A copy of the rows, separated by commas, of as many fields each where only empty ones are more or fewer."""
     width, copy = len(layout.names), workspace.file(".txt")
     with text.path.open(encoding=text.encoding, newline="") as source, copy.open("w", encoding="utf-8") as target:
         writer = csv.writer(target, lineterminator="\n")
-        for row in csv.reader(islice(source, layout.skip, None), delimiter=layout.delimiter):
-            writer.writerow(row if any(cell.strip() for cell in row[width:]) else row[:width])
+        for row in islice(csv.reader(source, delimiter=layout.delimiter), layout.skip, None):
+            if not any(layout.names[len(row) :]) and not any(cell.strip() for cell in row[width:]):
+                writer.writerow([*row[:width], *[""] * (width - len(row))])
+            else:
+                writer.writerow(row)
     return replace(text, path=copy, encoding="utf-8")

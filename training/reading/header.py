@@ -8,8 +8,9 @@ from dataclasses import dataclass
 ROWS = 100  # that are looked at; a title is a few rows
 MOSTLY = 0.6  # share of the cells that the rows have, which a header has at least
 
-# Numbers, amounts, dates and times are values, and so is an e-mail address.
-_VALUE = re.compile(r"[^\w@]*\d[\d\s.,:/+%’'\-]*(T[\d:.]+)?\s*([A-Za-z]{1,3}|[^\w\s])?|[^@\s]+@[^@\s]+\.[^@\s]+")
+# A year may be a name; a whole date and an e-mail address never are.
+_NUMBER = re.compile(r"[^\w@]*\d[\d\s.,:;|/+%’'\-]*(T[\d:.]+)?\s*([A-Za-z]{1,3}|[^\w\s])?")
+_NO_NAME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,12 @@ class Header:
 
 
 def is_value(cell: str) -> bool:
-    """Whether a cell holds a number, a date or an address and so names nothing."""
-    return _VALUE.fullmatch(cell.strip()) is not None
+    """Whether a cell holds a number, a date or an address rather than a name."""
+    return _NUMBER.fullmatch(cell.strip()) is not None or _names_nothing(cell)
+
+
+def _names_nothing(cell: str) -> bool:
+    return _NO_NAME.fullmatch(cell.strip()) is not None
 
 
 def find_header(rows: Sequence[Sequence[str]]) -> Header | None:
@@ -37,7 +42,8 @@ def find_header(rows: Sequence[Sequence[str]]) -> Header | None:
     best = None
     for at, row in enumerate(rows):
         values = sum(map(is_value, row))
-        names = cells[at] >= MOSTLY * usual and len(row) >= usual and 2 * values < cells[at]
+        full = cells[at] >= MOSTLY * usual and len(row) >= usual
+        names = full and 2 * values <= cells[at] and not any(map(_names_nothing, row))
         # A title may have several cells, too: of the rows above the first with values the fullest is the header.
         if names and (best is None or cells[at] > cells[best]):
             best = at

@@ -1,205 +1,112 @@
-"""Reads purchase data, wherever it is, into one table of lines."""
+"""Opens purchase data wherever it is: files of any kind, folders of files, or a database."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
-import ibis
-
-from models.evidence import SourceFile
 from training.errors import UnreadableSource
-from training.reading import database, dates
-from training.reading.columns import resolve
-from training.reading.engine_errors import worded
-from training.reading.files import list_files, open_file
-from training.reading.lines import SCHEMA, Lines
-from training.reading.piece import Piece
-from training.reading.source_part import Part
-from training.reading.source_table import Opened
-from training.reading.survey import survey
+from training.reading import database, zip_file
+from training.reading.csv_file import read_csv
+from training.reading.html_file import read_html
+from training.reading.json_file import read_json
+from training.reading.parquet import open_parquet
+from training.reading.source_table import Opened, SourceTable
+from training.reading.text_file import TextFile, open_text_file
+from training.reading.workbook import open_workbook
 from training.workspace import Workspace
 
-HEAD = 100_000  # rows that mostly tell how dates and numbers are written
+# What is taken from a folder, which may hold other things too.
+SUFFIXES = frozenset(
+    {".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".parquet", ".pq", ".json", ".jsonl", ".ndjson"}
+)
+COMPRESSED = frozenset({".gz", ".zst", ".zip"})
 
-ABSENT: Mapping[str, str] = {
-    "product": "No column for product: products bought, and what is recommended from them, are absent.",
-    "description": "No column for description: products are known by their codes only.",
-    "quantity": "No column for quantity: every line counts as one unit.",
-    "country": "No column for country: the country mix is absent.",
+# By the first characters, whatever the name; all other text is CSV. `[id],[date]` is a header, no JSON.
+READERS: Mapping[str, Callable[[TextFile, Workspace], tuple[Sequence[SourceTable], Sequence[str]]]] = {
+    r"\s*(\{\s*[\"}]|\[\s*[\[{\]])": read_json,
+    r"\s*<": read_html,
 }
-BY_MOMENT = "No column for invoice: an order is what one customer bought at one moment."
-BY_DAY = "No column for invoice, and dates without a time: an order is what one customer bought on one day."
-LINE_TOTAL = "'{}' is a line total: it is divided by the quantity to give the unit price."
-LINE_TOTAL_ALONE = "'{}' is a line total: it is taken for the price of the one unit."
-LINE_TOTAL_UNUSED = "'{}' is not used: the unit price is there."
-UNREADABLE = "the rows cannot be brought into one table. Save the data anew as CSV in UTF-8, and try with a part of it."
 
 
-def read(
-    sources: Sequence[str],
-    workspace: Workspace,
-    *,
-    query: str | None = None,
-    columns: Mapping[str, str] = {},
-    date_format: str | None = None,
-    sheets: Sequence[str] = (),
-) -> Lines:
-    """The purchase lines of all `sources`, in order: files, folders of files, or one database URL.
-
-    `query` goes with a URL; `columns` (field to source column) overrides the table of aliases;
-    `date_format` is `month-first`, `day-first` or a strptime pattern; `sheets` are those to read of a
-    workbook (none: all that are visible). The lines live as long as the workspace. Raises UnreadableSource
-    with a sentence that says what to do.
-    """
-    opened = _open(sources, workspace, query, sheets)
-
-    def choose(names: Sequence[str], where: str) -> Mapping[str, str]:
-        return resolve(names, columns, where=where)
-
-    chosen = [_Chosen(one, *one.parts(choose)) for one in opened]
-    with worded(", ".join(one.name for one in opened), UNREADABLE):
-        return _lines(chosen, workspace, date_format)
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """What was opened, those of its tables whose columns are understood, and notes on the others."""
-
-    opened: Opened
-    parts: Sequence[Part]
-    notes: Sequence[str]
-
-
-def _open(sources: Sequence[str], workspace: Workspace, query: str | None, sheets: Sequence[str]) -> list[Opened]:
+def open_sources(
+    sources: Sequence[str], workspace: Workspace, query: str | None = None, sheets: Sequence[str] = ()
+) -> list[Opened]:
+    """All files of the sources, or one query's rows, with all their tables and columns. Raises UnreadableSource."""
     if any(database.is_url(source) for source in sources):
         if len(sources) != 1 or query is None:
             raise UnreadableSource("A database is read alone and with --query: give one URL and the query.")
         return [database.open_query(sources[0], query, workspace)]
     if query is not None:
         raise UnreadableSource("--query goes with a database URL, such as sqlite:///shop.db, not with files.")
-    return [open_file(file, workspace, sheets) for file in list_files(sources)]
+    return [open_file(file, workspace, sheets) for file in _files(sources)]
 
 
-def _lines(chosen: Sequence[_Chosen], workspace: Workspace, date_format: str | None) -> Lines:
-    parts = [part for one in chosen for part in one.parts]
-    _check_same_fields(parts)
-    stored = _stored(chosen, _pieces(parts, workspace, date_format, HEAD), workspace)
-    if stored.unreadable:
-        # What the first rows told may not hold for all: now all are asked, which also finds what contradicts itself.
-        pieces = _pieces(parts, workspace, date_format, None)
-        if [piece.readings for piece in pieces] != [piece.readings for piece in stored.pieces]:
-            stored = _stored(chosen, pieces, workspace)
-    return Lines(
-        table=stored.numbered,
-        present=frozenset(parts[0].columns),
-        has_time=_has_time(stored.numbered),
-        rows=_rows(stored.files),
-        fingerprint=tuple(stored.files),
-        notes=(
-            *(note for one in chosen for note in (*one.opened.notes, *one.notes)),
-            *(note for piece in stored.pieces for note in piece.notes()),
-            *_absences(parts[0].columns, stored.by_moment),
-            *stored.unreadable,
-        ),
-    )
+def _files(sources: Sequence[str]) -> list[Path]:
+    """The files that `sources` name, and those in the folders they name, in the order of their names."""
+    files = [file for source in sources for file in _listed(Path(source))]
+    if not files:
+        raise UnreadableSource("Nothing to read: give a file, a folder of files, or a database URL with --query.")
+    seen: set[Path] = set()
+    for file in files:
+        if file.resolve() in seen:
+            raise UnreadableSource(f"{file.name} is given twice; its purchases would count twice.")
+        seen.add(file.resolve())
+    return files
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """All rows in one table of the workspace, and what was found on the way."""
-
-    pieces: Sequence[Piece]
-    by_moment: bool
-    numbered: Any
-    files: Sequence[SourceFile]
-    unreadable: Sequence[str]
-
-
-def _stored(chosen: Sequence[_Chosen], pieces: Sequence[Piece], workspace: Workspace) -> _Stored:
-    fields = pieces[0].part.columns.keys()
-    by_moment = "invoice" in fields or any(_has_time(piece.moments()) for piece in pieces)
-    name = workspace.name("purchase_lines")
-    table = workspace.backend.create_table(name, schema=ibis.schema(SCHEMA))
-    files = []
-    for one in chosen:
-        file = _store(one.opened, [piece for piece in pieces if piece.part in one.parts], by_moment, name, workspace)
-        files.append(file)
-    numbered = table.select(line=table.rowid(), **{field: table[field] for field in SCHEMA})
-    view = workspace.backend.create_view(f"{name}_numbered", numbered)
-    return _Stored(pieces, by_moment, view, files, _unreadable(view))
+def _listed(path: Path) -> list[Path]:
+    if not path.exists():
+        raise UnreadableSource(f"There is no file or folder {path}.")
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.is_file() and is_data(file))
+    if not files:
+        raise UnreadableSource(f"The folder {path} has no CSV, XLSX, JSON or Parquet files.")
+    return files
 
 
-def _check_same_fields(parts: Sequence[Part]) -> None:
-    first = parts[0]
-    for part in parts[1:]:
-        if odd := sorted(first.columns.keys() ^ part.columns.keys()):
-            here, there = (part, first) if odd[0] in part.columns else (first, part)
-            raise UnreadableSource(
-                f"{here.where} has a column for {odd[0]} ('{here.columns[odd[0]]}') and {there.where} has none. "
-                f"What is read together has the same fields; rename columns, or name them with --column."
-            )
+def is_data(file: Path) -> bool:
+    """Whether a file is meant to be read, by its name."""
+    compressed = file.suffix.lower() in COMPRESSED
+    last = Path(file.stem).suffix if compressed else file.suffix
+    known = last.lower() in SUFFIXES or file.suffix.lower() == ".zip"
+    return known and not file.name.startswith((".", "~"))
 
 
-def _pieces(parts: Sequence[Part], workspace: Workspace, date_format: str | None, rows: int | None) -> list[Piece]:
-    """How each part is read, by its first rows where they tell, else by all: to ask all of millions takes seconds."""
-    surveys = [survey(part, workspace, rows) for part in parts]
+def open_file(file: Path, workspace: Workspace, sheets: Sequence[str] = ()) -> Opened:
+    """One file, with all its tables and their columns. Raises UnreadableSource.
+
+    Of a workbook the visible sheets are read, or those that `sheets` names. A file is what its first bytes say,
+    whatever it is called.
+    """
     try:
-        readings = iter(dates.decide([one.dates for one in surveys if one.dates], date_format))
-    except UnreadableSource:
-        if rows is None:
-            raise
-        return _pieces(parts, workspace, date_format, None)
-    return [
-        Piece(part, next(readings) if one.dates else None, one.figures)
-        for part, one in zip(parts, surveys, strict=True)
-    ]
+        with file.open("rb") as stream:
+            magic = stream.read(4)
+    except OSError as error:
+        raise UnreadableSource(f"{file.name} cannot be opened: {error.strerror}.") from None
+    if magic == b"PAR1":
+        return open_parquet(file, workspace)
+    if magic == b"\xd0\xcf\x11\xe0" or (magic == b"PK\x03\x04" and zip_file.is_workbook(file)):
+        return open_workbook(file, workspace, sheets)
+    if magic[:2] == b"PK":
+        return zip_file.open_zip(file, workspace, lambda inside: _open_inside(inside, workspace, sheets), is_data)
+    return _open_text(file, workspace)
 
 
-def _has_time(table: Any) -> bool:
-    return bool((table["at"] != table["at"].truncate("D")).any().to_pyarrow().as_py())
+def _open_inside(file: Path, workspace: Workspace, sheets: Sequence[str]) -> Opened:
+    with file.open("rb") as stream:
+        if stream.read(2) == b"PK" and not zip_file.is_workbook(file):
+            raise UnreadableSource(f"{file.name} is a zip file itself; unpack it and give the file inside.")
+    return open_file(file, workspace, sheets)
 
 
-def _store(opened: Opened, pieces: Sequence[Piece], by_moment: bool, name: str, workspace: Workspace) -> SourceFile:
-    """Appends a file's rows to the table of that name."""
-    table = workspace.backend.table(name)
-    before = _count(table)
-    for piece in pieces:
-        workspace.backend.insert(name, piece.lines(by_moment))
-    return SourceFile(
-        name=opened.name,
-        sha256=opened.sha256,
-        bytes=opened.bytes,
-        rows=_count(table) - before,
-        left_out=sum(piece.part.left_out for piece in pieces),
-    )
-
-
-def _count(table: Any) -> int:
-    return int(table.count().to_pyarrow().as_py())
-
-
-def _rows(files: Sequence[SourceFile]) -> int:
-    if rows := sum(file.rows for file in files):
-        return rows
-    raise UnreadableSource(f"{', '.join(file.name for file in files)}: there are columns but no rows.")
-
-
-def _absences(columns: Mapping[str, str], by_moment: bool) -> list[str]:
-    notes = [note for field, note in ABSENT.items() if field not in columns]
-    if "invoice" not in columns:
-        notes.append(BY_MOMENT if by_moment else BY_DAY)
-    if "amount" in columns:
-        use = LINE_TOTAL_ALONE if "quantity" not in columns else LINE_TOTAL_UNUSED
-        notes.append(
-            (LINE_TOTAL if {"price", "quantity"} - columns.keys() == {"price"} else use).format(columns["amount"])
-        )
-    return notes
-
-
-def _unreadable(numbered: Any) -> list[str]:
-    bad = numbered.filter(numbered.unreadable.notnull())
-    first = bad.order_by("line").select("line", "unreadable").limit(1).to_pyarrow().to_pylist()
-    if not first:
-        return []
-    count, row = _count(bad), first[0]["line"] + 1
-    return [f"Rows holding a value that cannot be read: {count}; the first is row {row}: {first[0]['unreadable']}."]
+def _open_text(file: Path, workspace: Workspace) -> Opened:
+    text = open_text_file(file, workspace)
+    head = text.head()
+    read = next((reader for start, reader in READERS.items() if re.match(start, head)), None)
+    if read is None:
+        table, notes = read_csv(text, workspace)
+        return Opened(file.name, text.sha256, text.bytes, (table,), notes)
+    tables, said = read(text, workspace)
+    notes = (f"{file.name}: {text.found}.", *text.notes(), *said)
+    return Opened(file.name, text.sha256, text.bytes, tuple(tables), notes)

@@ -21,6 +21,8 @@ _WORD = "|".join(map(re.escape, sorted(WORDS, key=len, reverse=True)))
 LABEL = rf"^(?:(?:{_WORD})(?:[\s:=.(].*)?|.*\s(?:{_WORD})\s*:?)$"
 USUAL = 0.9  # a column that so many rows have filled, a row of data has filled too
 LABELS_SHOWN = 3
+# With a sign of currency, thousands grouped or not; a date is none.
+_NUMBER = re.compile(r"[^\w@]*(\d{1,3}([.,'’\s]\d{3})+|\d+)([.,]\d+)?\s*([A-Za-z]{1,3}|[^\w\s])?")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class Removed:
         if self.headers:
             notes.append(f"{where}: the header is repeated {self.headers:,} times between the rows; left out.")
         return notes
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell holds a number and no date."""
+    return _NUMBER.fullmatch(cell.strip()) is not None
 
 
 def label(cells: Sequence[str]) -> str:
@@ -115,7 +122,7 @@ def _is_total(cells: Sequence[str], word: str, usual: Sequence[int], *, last: bo
     The last row may have a number in every column, if its first cell is nothing but the word.
     """
     filled = [cell.strip() for cell in cells if cell.strip()]
-    if not all(map(is_value, filled[1:])):
+    if not all(map(is_number, filled[1:])):
         return False
     gaps = any(not cells[at].strip() for at in usual)
     return gaps or (last and len(filled) > 1 and filled[0].strip(" :.").casefold() == word)

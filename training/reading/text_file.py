@@ -128,6 +128,7 @@ def open_text_file(file: Path, workspace: Workspace) -> TextFile:
             raise UnreadableSource(f"{file.name}: the file is damaged or cut short. Get it anew.") from None
     with path.open("rb") as text:
         head = text.read(HEAD)
+    _check_kind(file.name, head)
     utf_16 = encoding.utf_16(head)
     if utf_16 is None:
         _check_text(file.name, head)
@@ -204,10 +205,13 @@ def _chunks(file: _Readable, size: int = CHUNK) -> Iterator[bytes]:
         yield chunk
 
 
-def _check_text(name: str, head: bytes) -> None:
+def _check_kind(name: str, head: bytes) -> None:
     for magic, what in NO_TEXT:
         if head.startswith(magic):
             raise UnreadableSource(f"{name} is {what}.")
+
+
+def _check_text(name: str, head: bytes) -> None:
     controls = len(CONTROLS.findall(head.rstrip(b"\x1a")))  # the last is how DOS ends a file
     if controls > CONTROLS_AT_MOST * len(head) or head.count(0) > NULS_AT_MOST * len(head):
         raise UnreadableSource(
