@@ -98,7 +98,7 @@ def _add_wish(command: argparse.ArgumentParser) -> None:
 def _add_table(fitting: argparse.ArgumentParser) -> None:
     table = fitting.add_argument_group("a table of customers, in place of transactions")
     table.add_argument("--customers", type=Path, metavar="FILE",
-                       help="CSV (.gz, .zst), XLSX or Parquet with one row per customer; --as-of is then today by "
+                       help="CSV, XLSX, JSON or Parquet with one row per customer; --as-of is then today by "
                        "default")  # fmt: skip
     table.add_argument("--id", metavar="COLUMN", help="the column of the customer's id")
     table.add_argument("--features", nargs="+", metavar="COLUMN", help="the columns that decide the segment")
@@ -108,11 +108,13 @@ def _add_table(fitting: argparse.ArgumentParser) -> None:
 
 def _add_source(command: argparse.ArgumentParser, as_of: bool = True, sources: str = "+") -> None:
     command.add_argument(
-        "source", nargs=sources, help="CSV (.gz, .zst), XLSX, Parquet, a folder of them, or a database URL"
+        "source", nargs=sources, help="CSV, XLSX, JSON, Parquet (.gz, .zst, .zip), a folder of them, or a database URL"
     )
     command.add_argument("--query", metavar="SQL", help="what to read from the database")
     command.add_argument("--column", action="append", default=[], type=_pair, metavar="FIELD=NAME",
                          help="which column a field is, where its name does not tell")  # fmt: skip
+    command.add_argument("--sheet", action="append", default=[], metavar="NAME",
+                         help="a sheet of a workbook to read, once for each; default: all visible ones")  # fmt: skip
     command.add_argument("--date-format", metavar="FORM", help="month-first, day-first, or a strptime pattern")
     if as_of:
         command.add_argument("--as-of", type=_moment, metavar="DATE",
@@ -144,6 +146,7 @@ def _fit(given: argparse.Namespace) -> None:
         query=given.query,
         columns=dict(given.column),
         date_format=given.date_format,
+        sheets=given.sheet,
         as_of=given.as_of,
         segments=given.segments,
         seed=given.seed,
@@ -180,6 +183,7 @@ def _fit_table(given: argparse.Namespace) -> None:
         segments=given.segments,
         seed=given.seed,
         horizon=given.horizon,
+        sheets=given.sheet,
         signing_key=_signing_key(),
     )
     with _steps() as step:
@@ -206,6 +210,7 @@ def _evaluate(given: argparse.Namespace) -> None:
         query=given.query,
         columns=dict(given.column),
         date_format=given.date_format,
+        sheets=given.sheet,
         assignments=given.assignments,
     )
     with _steps() as step:
@@ -228,12 +233,14 @@ def _report(given: argparse.Namespace) -> None:
 
 
 def _inspect(given: argparse.Namespace) -> None:
-    show.inspection(inspect(given.source, given.query, dict(given.column), given.date_format, given.as_of), given.json)
+    columns = dict(given.column)
+    found = inspect(given.source, given.query, columns, given.date_format, given.as_of, given.sheet)
+    show.inspection(found, given.json)
 
 
 def _features(given: argparse.Namespace) -> None:
     columns = dict(given.column)
-    rows = write_features(given.source, given.out, given.query, columns, given.date_format, given.as_of)
+    rows = write_features(given.source, given.out, given.query, columns, given.date_format, given.as_of, given.sheet)
     sys.stdout.write(f"{rows:,} customers in {given.out}\n")
 
 

@@ -17,7 +17,7 @@ from models.customer.customer_id import customer_id
 from models.evidence import SourceFile
 from models.features import LARGEST
 from training.errors import TooFewCustomers, UnreadableSource
-from training.reading import csv_file, number_format
+from training.reading import number_format
 from training.reading.number_format import NumberFormat
 from training.reading.source import open_file
 from training.reading.source_part import SourcePart
@@ -154,10 +154,11 @@ class _Rows:
         table = workspace.backend.create_table(workspace.name("customers"), part.table.select(**told))
         numbered = table.select(row=table.rowid(), **{field: table[field] for field in part.columns})
         count = int(table.count().to_pyarrow().as_py())
-        left_out, note = csv_file.left_out(part, workspace, count)
-        file = SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=left_out)
+        file = SourceFile(
+            name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=part.left_out
+        )
         stored = SourcePart(part.where, numbered, part.columns, part.semicolons)
-        return cls(stored, count, file, (*opened.notes, *notes, *([note] if note else [])))
+        return cls(stored, count, file, (*opened.notes, *notes))
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ class TableOrder:
     segments: Sequence[int] = range(3, 11)
     seed: int = 0
     horizon: int = HORIZON
+    sheets: Sequence[str] = ()
     signing_key: bytes | None = None
 
     @property
@@ -102,7 +103,9 @@ def fit_table(order: TableOrder, progress: Progress) -> Artifact:
     """
     with Workspace() as workspace, threadpool_limits(FIT_THREADS):
         progress("reading")
-        read = read_customer_table(order.source, workspace, order.id_column, order.features, order.describe)
+        read = read_customer_table(
+            order.source, workspace, order.id_column, order.features, order.describe, order.sheets
+        )
     with threadpool_limits(FIT_THREADS):
         table = _by_id(read)
         line = lineage(order.models_dir, table.fingerprint, order.as_of, order.asked, order.signing_key)

@@ -106,7 +106,7 @@ def part_of(planned: PlannedTable, statuses: Statuses) -> SourcePart:
     selected = table.table.select(**fields, **sources, **hashed)
     columns = {field: name for field, name in plan.columns.items() if field != "time"}
     return SourcePart(
-        table.where, selected, columns, table.semicolons, table.rejects, plan.money, plan.discount,
+        table.where, selected, columns, table.semicolons, table.left_out, plan.money, plan.discount,
         _status(selected, plan, statuses), bool(rest),
     )  # fmt: skip
 

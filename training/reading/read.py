@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
 from ibis import _ as row
 
@@ -15,8 +14,9 @@ from models.customer.customer_id import ROUNDED_ID
 from models.evidence import SourceFile
 from models.import_plan import ImportPlan
 from training.errors import UnreadableSource
-from training.reading import csv_file, dates
+from training.reading import dates
 from training.reading.column_mapping import listed
+from training.reading.engine_errors import worded
 from training.reading.lines import RAW_SCHEMA, SCHEMA, Lines, OrderBy
 from training.reading.options import NO_OPTIONS, ReadOptions
 from training.reading.order_amounts import convert, currency_status, settle_orders, take_currency
@@ -29,6 +29,7 @@ from training.reading.plan import (
     plan_source,
     plan_statuses,
 )
+from training.reading.repeats import find_repeats
 from training.reading.source import open_sources
 from training.reading.source_part import SourcePart
 from training.reading.source_table import Opened
@@ -46,6 +47,7 @@ ABSENT: Mapping[str, str] = {
 }
 BY_MOMENT = "No column for invoice: an order is what one customer bought at one moment."
 BY_DAY = "No column for invoice, and dates without a time: an order is what one customer bought on one day."
+UNREADABLE = "the rows cannot be brought into one table. Save the data anew as CSV in UTF-8, and try with a part of it."
 LINE_TOTAL = "'{}' is a line total: it is divided by the quantity to give the unit price."
 ROUNDED_FLOAT = r"^\d{16,}\.0+$"  # from 2^53 on a float stands for several whole numbers
 
@@ -56,12 +58,15 @@ def read(sources: Sequence[str], workspace: Workspace, options: ReadOptions = NO
     The lines live as long as the workspace. Raises UnreadableSource with a sentence that says what to do, also where
     the data leaves open what is meant.
     """
-    opened = open_sources(sources, workspace, options.query)
-    try:
-        return _read([plan_source(one, options) for one in opened], workspace, options)
-    except duckdb.Error as error:
-        names = ", ".join(one.name for one in opened)
-        raise UnreadableSource(f"{names}: reading failed: {str(error).splitlines()[0]}") from error
+    opened = open_sources(sources, workspace, options.query, options.sheets)
+    with worded(", ".join(one.name for one in opened), UNREADABLE):
+        planned = [plan_source(one, options) for one in opened]
+        tables = [table for source in planned for table in source.tables]
+        repeats = find_repeats([one.table for one in tables], workspace)
+        if any({"invoice", "product"} - one.plan.columns.keys() for one in tables):
+            repeats.refuse()
+        lines = _read(planned, workspace, options)
+        return replace(lines, notes=(*lines.notes, *repeats.notes()))
 
 
 def _read(planned: Sequence[PlannedSource], workspace: Workspace, options: ReadOptions) -> Lines:
@@ -85,7 +90,6 @@ class _Stored:
     typed: Sequence[Sequence[TypedPart]]
     table: Any
     files: Sequence[SourceFile]
-    left_out: Sequence[str]
     unreadable: Sequence[str]
 
 
@@ -129,7 +133,6 @@ def _lines(
             *plan.assumptions,
             *_absences(columns, order_by, plan),
             *plan.unused,
-            *stored.left_out,
             *stored.unreadable,
         ),
         order_by=order_by,
@@ -174,28 +177,25 @@ def _store_all(
 ) -> _Stored:
     name = workspace.name("purchase_lines")
     table = workspace.backend.create_table(name, schema=ibis.schema(RAW_SCHEMA))
-    files, left_out = [], []
-    for source, group in zip(planned, typed, strict=True):
-        file, notes = _store(source.opened, group, name, workspace)
-        files.append(file)
-        left_out += notes
+    files = [_store(source.opened, group, name, workspace) for source, group in zip(planned, typed, strict=True)]
     numbered = table.select(line=table.rowid(), **{field: table[field] for field in RAW_SCHEMA})
     view = workspace.backend.create_view(f"{name}_numbered", numbered)
-    return _Stored(typed, view, files, left_out, _unreadable(view))
+    return _Stored(typed, view, files, _unreadable(view))
 
 
-def _store(opened: Opened, typed: Sequence[TypedPart], name: str, workspace: Workspace) -> tuple[SourceFile, list[str]]:
-    """Append a file's rows to the table of that name; the notes say which lines could not be taken."""
+def _store(opened: Opened, typed: Sequence[TypedPart], name: str, workspace: Workspace) -> SourceFile:
+    """Append a file's rows to the table of that name."""
     table = workspace.backend.table(name)
-    rows, left_out, notes = 0, 0, []
+    before = _count(table)
     for part in typed:
-        before = _count(table)
         workspace.backend.insert(name, part.lines())
-        added = _count(table) - before
-        missed, note = csv_file.left_out(part.part, workspace, added)
-        rows, left_out = rows + added, left_out + missed
-        notes += [note] if note else []
-    return SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=rows, left_out=left_out), notes
+    return SourceFile(
+        name=opened.name,
+        sha256=opened.sha256,
+        bytes=opened.bytes,
+        rows=_count(table) - before,
+        left_out=sum(part.part.left_out for part in typed),
+    )
 
 
 def _check_same_fields(parts: Sequence[SourcePart]) -> None:

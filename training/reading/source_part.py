@@ -14,15 +14,15 @@ class SourcePart:
     `table` is an Ibis table whose columns are named for the fields and have the source's own types (text,
     where the source has only text); with `has_rest` also `rest`, a hash of the columns that are no field. `columns`
     gives each field's name in the source, for messages. `status` is an expression of it: the key of each row's status.
-    `semicolons` tells that fields are separated by `;`, as where the decimal sign is a comma. `rejects`
-    names the table in which DuckDB notes the lines it could not take.
+    `semicolons` tells that fields are separated by `;`, as where the decimal sign is a comma. `left_out` counts the
+    lines that did not have as many fields as the header.
     """
 
     where: str
     table: Any
     columns: Mapping[str, str]
     semicolons: bool = False
-    rejects: str | None = None
+    left_out: int = 0
     money: Money = "unit_price"
     discount: DiscountForm | None = None
     status: Any | None = None

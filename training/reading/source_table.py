@@ -18,19 +18,19 @@ class SourceTable:
 
     `names` are those of the header, stripped, '' for a column without one. `table` is an Ibis table whose columns
     are `c0`, `c1` and so on in the same order, in the source's own types (text, where the source has only text).
-    `where` is what messages call the table; `semicolons` and `rejects` are as in `SourcePart`.
+    `where` is what messages call the table; `semicolons` and `left_out` are as in `SourcePart`.
     """
 
     where: str
     names: tuple[str, ...]
     table: Any
     semicolons: bool = False
-    rejects: str | None = None
+    left_out: int = 0
 
     def select(self, columns: Mapping[str, str]) -> SourcePart:
         """The part whose fields are those of `columns` (field to name in the header)."""
         fields = {field: self.table[f"c{self.names.index(name)}"] for field, name in columns.items()}
-        return SourcePart(self.where, self.table.select(**fields), columns, self.semicolons, self.rejects)
+        return SourcePart(self.where, self.table.select(**fields), columns, self.semicolons, self.left_out)
 
 
 @dataclass(frozen=True)
