@@ -11,7 +11,7 @@ import ibis
 
 from training.errors import UnreadableSource
 from training.reading.header import is_value
-from training.reading.texts import trim
+from training.reading.text_columns import trim
 from training.workspace import Workspace
 
 _LANGUAGES: dict[str, list[str]] = json.loads(files("training.reading").joinpath("total_words.json").read_text("utf-8"))
