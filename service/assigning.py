@@ -16,7 +16,7 @@ from models.fold import fold
 from models.line import Line
 from models.outlook import Decay, NextSegment, columns_of
 from models.scorer import Placement
-from service.assigned import Assigned, Case
+from service.assigned import AdmittedCase, Assigned, Case
 from service.errors import Fault, InvalidRequest
 from service.request import SegmentRequest, plain_customer_id
 from service.request_decoder import DecodedRequest
@@ -39,8 +39,7 @@ _ONLY_FEATURES = "cannot be used here: this model takes features, the columns of
 async def answer_one(body: bytes, service: Service) -> bytes:
     """The answer to one customer's request as JSON, once it is stored. Raises InvalidRequest and the store's errors."""
     served, now = service.live.current(), service.clock()
-    case = case_of(served.decode(body), served, now)
-    service.suppressed.check(case.customer_id)
+    case = service.suppressed.admit(case_of(served.decode(body), served, now))
     assigned = assign(case, served, service.ids, now)
     stored = service.writer.submit([assigned.row])
     worded = answer_json(assigned, served).encode()  # while the row is being written
@@ -51,8 +50,7 @@ async def answer_one(body: bytes, service: Service) -> bytes:
 def answer_dry(body: bytes, service: Service) -> bytes:
     """The same answer, with no id and stored nowhere. Raises InvalidRequest."""
     served, now = service.live.current(), service.clock()
-    case = case_of(served.decode(body), served, now)
-    service.suppressed.check(case.customer_id)
+    case = service.suppressed.admit(case_of(served.decode(body), served, now))
     return answer_json(assign(case, served, GivenIds([NO_ID]), now), served).encode()
 
 
@@ -80,14 +78,14 @@ def case_of(request: SegmentRequest | DecodedRequest, served: ServedModel, now: 
     return _new_case(Case, (customer_id, as_of, values, features, NOTHING_IGNORED, None))
 
 
-def assign(case: Case, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
+def assign(case: AdmittedCase, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
     """Place one customer."""
     placed = served.model.scorer.place(case.values)
     row = _row(case, served, ids.one(_milliseconds(now)), now, placed.nearest, placed.second, placed.confidence)
     return _assigned(case, row, placed, served)
 
 
-def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, now: datetime) -> list[Assigned]:
+def assign_many(cases: Sequence[AdmittedCase], served: ServedModel, ids: UlidFactory, now: datetime) -> list[Assigned]:
     """Place many customers at once; the same answers as one by one."""
     if not cases:
         return []
@@ -219,8 +217,9 @@ def _outlooks(
 
 
 def _row(
-    case: Case, served: ServedModel, assignment_id: str, now: datetime, nearest: int, second: int, confidence: float
-) -> Assignment:
+    case: AdmittedCase, served: ServedModel, assignment_id: str, now: datetime, nearest: int, second: int,
+    confidence: float,
+) -> Assignment:  # fmt: skip
     here, here_name = served.names[nearest]
     next_best, next_name = served.names[second]
     features = to_json(case.features).decode()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any
 
 import pandas as pd
 import pyarrow.parquet
@@ -21,14 +21,15 @@ from pydantic import ValidationError
 
 from models.features import MAIN_COUNTRY
 from service.app import assemble
-from service.assigned import Assigned
+from service.assigned import Assigned, Case
 from service.assigning import answer_json, assign_many, case_of
-from service.errors import CustomerSuppressed, InvalidRequest
+from service.errors import InvalidRequest
 from service.faults import faults_of
 from service.served_model import ServedModel
 from service.settings import Settings
 from service.state import Service
 from service.store.database import upgrade
+from service.store.errors import StoreUnavailable
 
 CHUNK = 10_000
 WRITTEN = (
@@ -36,7 +37,6 @@ WRITTEN = (
     "next_segment_orders", "reasons", "goal", "action", "products", "held_out", "model_version", "assignment_id",
     "problem",
 )  # fmt: skip
-Refused: TypeAlias = InvalidRequest | CustomerSuppressed
 ID_NAMES = ("customerid", "customer", "clientid", "client", "userid", "id")
 
 
@@ -59,8 +59,9 @@ class ScoreOrder:
 def score(order: ScoreOrder, settings: Settings, now: datetime, progress: Callable[[int], None]) -> int:
     """Assign every customer in the file; returns how many rows were written.
 
-    A row that cannot be assigned says so in the column `problem`; the others are not held up. With `store`, a
-    chunk is committed before it is written. The output appears whole or not at all.
+    A row that cannot be assigned says so in the column `problem`; the others are not held up. The suppression list is
+    read before each chunk, stored or not. With `store`, a chunk is committed before it is written. The output appears
+    whole or not at all.
     """
     if not order.out.parent.is_dir() or _form(order.out) is None:
         raise ScoringRefused(f"cannot write {order.out}: name a .csv, .csv.gz or .ndjson file in a folder that exists")
@@ -78,8 +79,9 @@ async def _score(
     rows: Iterator[dict[str, Any]], order: ScoreOrder, served: ServedModel, service: Service,
     progress: Callable[[int], None],
 ) -> int:  # fmt: skip
-    if order.store:
+    if order.store or service.engine.dialect.name == "sqlite":
         await asyncio.to_thread(upgrade, service.engine)
+    if order.store:
         service.writer.start()
     partial = order.out.with_name(f".{order.out.name}.partial")
     written = 0
@@ -87,9 +89,8 @@ async def _score(
         with _open(partial, order.out) as file:
             table = _writer(file, order.out)
             while chunk := list(islice(rows, CHUNK)):
-                if order.store:
-                    await asyncio.to_thread(service.suppressed.refresh)
-                decided = _decide(chunk, served, service, order.store)
+                await asyncio.to_thread(_read_suppressed, service)
+                decided = _decide(chunk, served, service)
                 if order.store:
                     await service.writer.commit([one.row for one in decided if isinstance(one, Assigned)])
                 table([_line(sent, one, served, order.store) for sent, one in zip(chunk, decided, strict=True)])
@@ -103,24 +104,30 @@ async def _score(
     return written
 
 
-def _decide(
-    chunk: Sequence[dict[str, Any]], served: ServedModel, service: Service, stored: bool
-) -> list[Assigned | Refused]:
+def _read_suppressed(service: Service) -> None:
+    try:
+        service.suppressed.refresh()
+    except StoreUnavailable as error:
+        raise ScoringRefused(
+            f"the suppression list cannot be read, so it is not known who may be scored ({error.report}) "
+            "Have SEGMENTATION_DATABASE_URL name the service's database, and run: python -m service db upgrade"
+        ) from error
+
+
+def _decide(chunk: Sequence[dict[str, Any]], served: ServedModel, service: Service) -> list[Assigned | Exception]:
     now = service.clock()
-    cases: list[Any] = []
-    for sent in chunk:
-        try:
-            case = case_of(served.request_type.model_validate(sent), served, now)
-            if stored:
-                service.suppressed.check(case.customer_id)
-            cases.append(case)
-        except ValidationError as error:
-            cases.append(InvalidRequest(faults_of(error.errors(include_url=False))))
-        except (InvalidRequest, CustomerSuppressed) as error:
-            cases.append(error)
-    good = [case for case in cases if not isinstance(case, Refused)]
-    answers = iter(assign_many(good, served, service.ids, now))
-    return [case if isinstance(case, Refused) else next(answers) for case in cases]
+    cases = service.suppressed.admit_many([_case(sent, served, now) for sent in chunk])
+    answers = iter(assign_many([case for case in cases if not isinstance(case, Exception)], served, service.ids, now))
+    return [case if isinstance(case, Exception) else next(answers) for case in cases]
+
+
+def _case(sent: dict[str, Any], served: ServedModel, now: datetime) -> Case | InvalidRequest:
+    try:
+        return case_of(served.request_type.model_validate(sent), served, now)
+    except ValidationError as error:
+        return InvalidRequest(faults_of(error.errors(include_url=False)))
+    except InvalidRequest as error:
+        return error
 
 
 def _customers(order: ScoreOrder, served: ServedModel, folder: Path) -> Iterator[dict[str, Any]]:
@@ -237,8 +244,8 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _line(sent: Mapping[str, Any], one: Assigned | Refused, served: ServedModel, stored: bool) -> dict[str, Any]:
-    if isinstance(one, Refused):
+def _line(sent: Mapping[str, Any], one: Assigned | Exception, served: ServedModel, stored: bool) -> dict[str, Any]:
+    if isinstance(one, Exception):
         return {"customer_id": sent["customer_id"], "problem": str(one)}
     answer = json.loads(answer_json(one, served))
     next_segment = answer["next_segment"] or {"by_orders": None}

@@ -1,6 +1,6 @@
 """Customers sent column by column, and checked as columns: by arrays, without a request for each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -92,8 +92,11 @@ class CheckedColumns:
         return found
 
 
-def checked(sent: SentColumns, served: ServedModel, now: datetime) -> CheckedColumns:
-    """The customers with their faults."""
+def checked(
+    sent: SentColumns, served: ServedModel, now: datetime,
+    refused: Callable[[Sequence[str]], Mapping[int, Exception]],
+) -> CheckedColumns:  # fmt: skip
+    """The customers with their faults. `refused` says which of the ids, by their places, may not be assigned."""
     plain = [one if type(one) is str and one.isalnum() and len(one) <= 256 else None for one in sent.ids]
     moments = [now] * len(sent) if sent.as_of is None else [one or now for one in sent.as_of]
     doubtful = _doubtful(sent, served)
@@ -107,7 +110,8 @@ def checked(sent: SentColumns, served: ServedModel, now: datetime) -> CheckedCol
             plain[row], moments[row] = case.customer_id, case.as_of
         except InvalidRequest as error:
             plain[row], moments[row], wrong[row] = "", now, error
-    return CheckedColumns([one or "" for one in plain], moments, sent, wrong, served)
+    ids = [one or "" for one in plain]
+    return CheckedColumns(ids, moments, sent, {**refused(ids), **wrong}, served)
 
 
 def _doubtful(sent: SentColumns, served: ServedModel) -> NDArray[np.bool_]:
