@@ -74,6 +74,8 @@ def case_of(request: SegmentRequest | DecodedRequest, served: ServedModel, now: 
     features: Mapping[str, Any] = sent
     if None in features.values():
         features = {name: value for name, value in features.items() if value is not None}
+    if 0.0 in features.values():  # -0.0 too, which equals it
+        features = {name: 0.0 if value == 0.0 else value for name, value in features.items()}
     values = _deciding(features, served)
     return _new_case(Case, (customer_id, as_of, values, features, NOTHING_IGNORED, None))
 

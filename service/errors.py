@@ -67,6 +67,10 @@ class NotHttp(Exception):
     """What came is no request."""
 
 
+class UnreadablePath(Exception):
+    """The path of a request's address is not text."""
+
+
 class HeadTooLarge(Exception):
     """A request's address and headers have more bytes, or more entries, than are kept."""
 

@@ -35,10 +35,15 @@ _BARE_NUMBER = re.compile(r"\s*[+-]?[0-9._]*\s*")
 
 
 def utc(moment: datetime) -> datetime:
-    """The same in UTC, which is meant where no zone is told. Raises ValueError for a year that must be wrong."""
-    if not YEARS[0] <= moment.year <= YEARS[1]:
-        raise ValueError(f"the year {moment.year} is not between {YEARS[0]} and {YEARS[1]}; correct the time")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """The same in UTC, which is meant where no zone is told. Raises ValueError if its year in UTC must be wrong."""
+    try:
+        in_utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # before the year 1, or after 9999
+        in_utc = moment
+    if not YEARS[0] <= in_utc.year <= YEARS[1]:
+        year = f"year {in_utc.year}" if in_utc.year == moment.year else f"year {in_utc.year}, in UTC,"
+        raise ValueError(f"the {year} is not between {YEARS[0]} and {YEARS[1]}; correct the time")
+    return in_utc
 
 
 def _moment(value: object) -> object:

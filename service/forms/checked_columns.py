@@ -36,8 +36,9 @@ class CheckedColumns:
         served: ServedModel,
     ) -> None:  # fmt: skip
         self.ids, self.moments, self.wrong = ids, moments, wrong
-        self.known = {name: sent.features[name] for name in served.model.described_by if name in sent.features}
-        self.values = np.column_stack([sent.features[name] for name in served.model.features])
+        # to add 0 makes 0 of -0
+        self.known = {name: sent.features[name] + 0.0 for name in served.model.described_by if name in sent.features}
+        self.values = np.column_stack([self.known[name] for name in served.model.features])
         if wrong:
             self.values[list(wrong)] = served.model.reference.values[0]
 

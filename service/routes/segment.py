@@ -24,7 +24,7 @@ router = APIRouter(tags=["assign"], route_class=BytesRoute)
     "/segment",
     summary="Assign one customer",
     response_model=AnswerRecord,
-    responses={HTTPStatus.OK: ANSWERED, **problems(400, 409, 413, 415, 422)},
+    responses={HTTPStatus.OK: ANSWERED, **problems(400, 409, 413, 415)},
     openapi_extra={"parameters": [DRY_RUN, IDEMPOTENCY_KEY], **needs(KeyScope.SCORE)},
 )
 async def segment(request: Request) -> Response:
