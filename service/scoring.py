@@ -17,14 +17,12 @@ from typing import IO, Any, TypeAlias
 
 import pandas as pd
 import pyarrow.parquet
-from pydantic import ValidationError
 
 from models.features import MAIN_COUNTRY
 from service.app import assemble
 from service.assigned import Assigned
 from service.assigning import answer_json, assign_many, case_of
 from service.errors import CustomerSuppressed, InvalidRequest
-from service.faults import faults_of
 from service.served_model import ServedModel
 from service.settings import Settings
 from service.state import Service
@@ -110,12 +108,10 @@ def _decide(
     cases: list[Any] = []
     for sent in chunk:
         try:
-            case = case_of(served.request_type.model_validate(sent), served, now)
+            case = case_of(served.strict.validate(sent), served, now)
             if stored:
                 service.suppressed.check(case.customer_id)
             cases.append(case)
-        except ValidationError as error:
-            cases.append(InvalidRequest(faults_of(error.errors(include_url=False))))
         except (InvalidRequest, CustomerSuppressed) as error:
             cases.append(error)
     good = [case for case in cases if not isinstance(case, Refused)]
