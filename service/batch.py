@@ -117,7 +117,7 @@ class Batch:
             self.service.suppressed.check(case.customer_id)
             return case
         except (InvalidRequest, CustomerSuppressed) as error:
-            return error
+            return error.with_traceback(None)  # which would keep what was sent
 
     def _items(self, start: int, cases: Sequence[Case | Exception]) -> DecidedItems:
         good = [index for index, case in enumerate(cases) if isinstance(case, Case)]

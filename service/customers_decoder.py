@@ -14,8 +14,8 @@ from msgspec import UNSET, UnsetType
 
 from models.model import SegmentationModel
 from service.forms.sent_columns import SentColumns
-from service.json_keys import may_repeat_keys
 from service.request import plain_moment
+from service.strict_json import may_repeat_keys
 
 MOST_MOMENTS = 16_384
 

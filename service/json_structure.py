@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 BLOCK = 262_144  # bytes
 LARGE = 100_000  # bytes, from which on a text's structure is checked first, and all of it off the event loop
 MOST_DEPTH = 16
-LONGEST_VALUE = 65_536  # bytes between two separators: a key and its value, with the white space around them
+MOST_KEYS = 10_000  # more than any model has features
+LONGEST_VALUE = 16_384  # bytes between two separators: a key and its value, with the white space around them
 
 _QUOTE, _COMMA = ord('"'), ord(",")
 _STEPS = np.zeros(256, dtype=np.int8)
@@ -67,22 +68,47 @@ def members(text: bytes) -> Iterator[tuple[int, int]]:
 
 
 def check_size(text: bytes, most_separators: int, most_entries: int) -> None:
-    """Raises TooMuchJson where a text has more brackets and commas than `most_separators`, or where the value of a key
-    has more entries than `most_entries`."""
-    total, entries, opened = 0, 0, 0
-    for places, kinds, depths in _separators(text):
-        inner = depths == 2
-        opening, commas = places[inner & (_STEPS[kinds] > 0)], places[inner & (kinds == _COMMA)]
-        counts = np.diff(np.searchsorted(commas, opening), prepend=0, append=len(commas))
-        counts[0] += entries
-        owners = np.concatenate([[opened], opening])
-        if (counts >= most_entries).any():
-            key = _KEY_AT_END.search(text[: owners[np.argmax(counts >= most_entries)]][-300:])
-            name = key.group(1).decode("utf-8", "replace") if key else ""
-            raise TooMuchJson(f"has more than {most_entries:,} entries", name)
-        total, entries, opened = total + len(places), int(counts[-1]), int(owners[-1])
+    """Raises TooMuchJson where a text has more brackets and commas than `most_separators`, an object at the first two
+    levels more keys than MOST_KEYS, or a list at the second more entries than `most_entries`."""
+    total = 0
+    levels = [_Level(text, 1, MOST_KEYS), _Level(text, 2, most_entries)]
+    for separators in _separators(text):
+        total += len(separators.places)
+        for level in levels:
+            level.count(separators)
         if total > most_separators:
             raise TooMuchJson("has more values than any request needs")
+
+
+class _Level:
+    """Counts the entries of each list, and the keys of each object, at one level of nesting."""
+
+    def __init__(self, text: bytes, depth: int, most_entries: int) -> None:
+        self._text = text
+        self._depth = depth
+        self._most_entries = most_entries
+        self._opened = 0  # where the last one begins
+        self._entries = 0  # how many it has so far
+
+    def count(self, separators: _Separators) -> None:
+        """More of the text. Raises TooMuchJson."""
+        places, kinds, depths = separators
+        here = depths == self._depth
+        opening, commas = places[here & (_STEPS[kinds] > 0)], places[here & (kinds == _COMMA)]
+        counts = np.diff(np.searchsorted(commas, opening), prepend=0, append=len(commas))
+        counts[0] += self._entries
+        owners = [self._opened, *opening.tolist()]
+        for index in np.flatnonzero(counts >= min(MOST_KEYS, self._most_entries)).tolist():
+            self._check(owners[index], int(counts[index]))
+        self._opened, self._entries = owners[-1], int(counts[-1])
+
+    def _check(self, start: int, commas: int) -> None:
+        is_object = self._text[start : start + 1] == b"{"
+        most = MOST_KEYS if is_object else self._most_entries
+        if commas >= most:
+            key = _KEY_AT_END.search(self._text[max(0, start - 300) : start])
+            name = key.group(1).decode("utf-8", "replace") if key else ""
+            raise TooMuchJson(f"has more than {most:,} {'keys' if is_object else 'entries'}", name)
 
 
 def _separators(text: bytes) -> Iterator[_Separators]:

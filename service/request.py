@@ -178,7 +178,7 @@ def request_type(model: SegmentationModel, max_transactions: int) -> type[Segmen
         __doc__=SegmentRequest.__doc__,
         features=(features | None, Field(None, description="Feature values at `as_of`, by name.")),
         transactions=(
-            list[Transaction] | None,
+            Annotated[list[Transaction], Field(fail_fast=True)] | None,  # its faults are looked for one by one
             Field(None, min_length=1, max_length=max_transactions, description="All the customer's lines."),
         ),
     )

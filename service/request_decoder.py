@@ -12,9 +12,9 @@ from msgspec.structs import astuple
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
-from service.json_keys import check_keys, may_repeat_keys
 from service.request import plain_moment
 from service.sent_transaction import SentText, SentTransaction
+from service.strict_json import decode_json, may_repeat_keys
 
 MOST_MOMENTS = 16_384  # whose seconds are remembered: the lines of an invoice have one, and shops send days often
 
@@ -73,7 +73,7 @@ class RequestDecoder:
         except (msgspec.MsgspecError, ValueError):
             return None
         if may_repeat_keys(body, keys):
-            check_keys(body)
+            decode_json(body)
         return DecodedRequest(sent.customer_id, as_of, features, transactions)
 
 

@@ -1,34 +1,24 @@
 """Decodes every request that may be sent, and says what is wrong with the others."""
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from models.features import MAIN_COUNTRY
 from models.model import SegmentationModel
-from service.errors import Fault, InvalidJson, InvalidRequest
+from service.errors import Fault, InvalidRequest
 from service.faults import MOST, faults_of, first_faults, too_many_transactions
-from service.json_keys import check_keys, may_repeat_keys
 from service.json_structure import TooMuchJson, check_size
 from service.request import SegmentRequest, Transaction
 from service.request_decoder import DecodedRequest
+from service.strict_json import decode_json, may_repeat_keys
 
 BOM = b"\xef\xbb\xbf"
 # Brackets and commas: of a transaction with all its fields at most, and of all that is no transaction.
 SEPARATORS_OF_TRANSACTION = 10
 OTHER_SEPARATORS = 10_000
-
-
-def decode_json(body: bytes) -> Any:
-    """Raises InvalidJson where it is none, or where one of its objects has a key twice."""
-    try:
-        decoded = from_json(body)
-    except ValueError as error:
-        raise InvalidJson(f"is not JSON: {error}") from error
-    check_keys(body)
-    return decoded
 
 
 class StrictDecoder:
@@ -43,29 +33,29 @@ class StrictDecoder:
     def decode(self, body: bytes) -> DecodedRequest:
         """The request in a JSON text. Raises InvalidRequest."""
         body = body.removeprefix(BOM)
-        try:
+        with suppress(ValidationError):
             request = self._type.model_validate_json(body)
-        except ValidationError:
-            return self.validate(decode_json(body))
-        if may_repeat_keys(body, _count_keys(request)):
-            check_keys(body)
-        return _decoded(request)
+            if may_repeat_keys(body, _count_keys(request)):
+                decode_json(body)
+            return _decoded(request)
+        return self.validate(decode_json(body))
 
     def validate(self, sent: Any) -> DecodedRequest:
         """The request in what was decoded before. Raises InvalidRequest."""
-        try:
+        with suppress(ValidationError):
             return _decoded(self._type.model_validate(sent))
-        except ValidationError:
-            raise InvalidRequest(first_faults(self._faults(sent))) from None
+        raise InvalidRequest(first_faults(self._faults(sent)))
 
     def check_size(self, body: bytes) -> None:
         """Raises InvalidRequest where a JSON text has more in it than any request."""
         try:
             check_size(body, self._separators, self._most)
+            return
         except TooMuchJson as error:
-            if error.key == "transactions":
-                raise InvalidRequest([too_many_transactions(self._most)]) from error
-            raise InvalidRequest([Fault(f"/{error.key}" if error.key else "", str(error))]) from error
+            of_transactions = error.key == "transactions"
+            fault = Fault(f"/{error.key}" if error.key else "", str(error))
+        # Not raised from that error, whose traceback keeps the body: of a batch, errors are kept until it is answered.
+        raise InvalidRequest([too_many_transactions(self._most) if of_transactions else fault])
 
     def _faults(self, sent: Any) -> list[Fault]:
         """The first faults, more than MOST of them if there are more. Not all: pydantic takes a kilobyte for each."""

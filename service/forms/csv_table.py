@@ -50,6 +50,7 @@ class CsvReader:
     def _whole(self, lines: Iterable[SentLine]) -> Iterator[Record]:
         for line in lines:
             yield from self._records.add(line)
+            self._lines.gives_empty = self._records.is_open
 
     def _chunks(self, records: Iterator[Record]) -> Iterator[Chunk]:
         if self._table is None:
@@ -97,6 +98,11 @@ class _Records:
         self._open: list[bytes] = []
         self._held = 0
         self._number = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next line belongs to a cell that began before."""
+        return self._held > 0
 
     def add(self, line: SentLine) -> Iterator[Record]:
         if line.content is None:

@@ -71,4 +71,4 @@ class CustomerRows:
         try:
             return self._strict.validate(self._layout.request(rows))
         except InvalidRequest as error:
-            return error
+            return error.with_traceback(None)  # which would keep what was decoded

@@ -12,10 +12,10 @@ from service.faults import faults_of, first_faults, shown
 from service.forms.customer_rows import CustomerRows, Row
 from service.forms.layout import AS_OF, Layout
 from service.forms.reader import Chunk, Item
-from service.json_keys import WHITE_SPACE, key_is_there_twice
 from service.json_structure import LARGE, BrokenJson, TooMuchJson, members
 from service.served_model import ServedModel
-from service.strict_decoder import BOM, decode_json
+from service.strict_decoder import BOM
+from service.strict_json import WHITE_SPACE, decode_json, key_is_there_twice
 
 NEITHER = "must be a list of customers, or an object that has columns and rows"
 MOST_KEYS = 100  # of such an object: it has three
@@ -30,8 +30,10 @@ class SentTable(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     as_of: str | None = Field(None, description="For all customers whose row has no `as_of`; default: now.")
-    columns: list[str] = Field(description="`customer_id`, perhaps `as_of`, and the names of features, or of fields of "
-                               "transactions.")  # fmt: skip
+    columns: list[str] = Field(
+        fail_fast=True,
+        description="`customer_id`, perhaps `as_of`, and the names of features, or of fields of transactions.",
+    )
     rows: list[list[Any]] = Field(description="The values in the order of the columns; null where not known.")
 
 
@@ -74,7 +76,7 @@ def _item(text: bytes, index: int, served: ServedModel) -> Item:
     except InvalidJson as error:
         raise InvalidJson(error.faults[0].detail, f"/{index}") from error
     except InvalidRequest as error:
-        return error
+        return error.with_traceback(None)  # which would keep what was decoded
 
 
 def _table(body: bytes, served: ServedModel) -> Chunk:

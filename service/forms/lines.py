@@ -20,6 +20,7 @@ class LineSplitter:
     """
 
     def __init__(self, most: int, most_blank: int) -> None:
+        self.gives_empty = False  # whether lines without a byte are given too; it may change from line to line
         self._most = most
         self._most_blank = most_blank
         self._blank = 0
@@ -37,7 +38,10 @@ class LineSplitter:
         yield self._counted(self._closed())
         for content in others:
             self._number += 1
-            yield self._counted(SentLine(self._number - 1, content if len(content) <= self._most else None))
+            if content or self.gives_empty:
+                yield self._counted(SentLine(self._number - 1, content if len(content) <= self._most else None))
+            else:
+                self._count_blank(1)
         self._keep(last)
 
     def end(self) -> Iterator[SentLine]:
@@ -49,11 +53,15 @@ class LineSplitter:
         content = line.content
         if content is None or (content and not content.isspace()):
             self._blank = 0
-            return line
-        self._blank += len(content) + 1
-        if self._blank > self._most_blank:
-            raise BodyTooLarge(f"before line {line.number:,} are more than {self._most_blank:,} bytes of blank lines")
+        else:
+            self._count_blank(len(content) + 1)
         return line
+
+    def _count_blank(self, size: int) -> None:
+        self._blank += size
+        if self._blank > self._most_blank:
+            before = f"before line {self._number:,}"
+            raise BodyTooLarge(f"{before} are more than {self._most_blank:,} bytes of blank lines; leave them out")
 
     def _keep(self, piece: bytes) -> None:
         self._held += len(piece)

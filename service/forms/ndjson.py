@@ -39,7 +39,7 @@ class NdjsonReader:
         except InvalidJson as error:
             return InvalidJson(f"line {line.number:,} {error.faults[0].detail}")
         except InvalidRequest as error:
-            return error
+            return error.with_traceback(None)  # which would keep what was decoded
 
 
 def _without_bom(line: SentLine) -> SentLine:

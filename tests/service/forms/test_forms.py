@@ -43,6 +43,8 @@ from tests.service.forms.sent import (
 from tests.service.requests import AS_OF, FEATURES, by_features, by_transactions, line
 from tests.service.serving import TestClient
 
+MOST = 1_000_000
+
 STREAMS = [Form.NDJSON, Form.CSV, Form.ARROW]
 
 
