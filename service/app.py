@@ -139,8 +139,9 @@ def _door(
     the size of it. Before the framework, whose own layers cost each request as much as these do together."""
     settings = service.settings
     measured = BodyLimit(inside, settings.max_body_bytes, is_streamed)
-    unpacked = ContentEncoding(measured)  # outside the limit, which counts what was unpacked
-    shortcut = Shortcut(unpacked, service, settings.max_body_bytes)
+    unpacked = ContentEncoding(measured, settings.max_body_bytes)
+    received = BodyLimit(unpacked, settings.max_body_bytes, is_streamed)  # a body may be larger before it is unpacked
+    shortcut = Shortcut(received, service, settings.max_body_bytes)
     shared = SharedBuckets(service.quotas) if service.quotas else None
     limited = RateLimit(shortcut, settings.rate_limit, settings.workers, shared)
     unguarded = limited if settings.rate_limit else shortcut

@@ -1,5 +1,6 @@
 """How a request becomes a stored answer: the whole story of serving, top to bottom."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from models.outlook import Decay, NextSegment, columns_of
 from models.scorer import Placement
 from service.assigned import AdmittedCase, Assigned, Case
 from service.errors import Fault, InvalidRequest
+from service.json_structure import LARGE
 from service.request import SegmentRequest, plain_customer_id
 from service.request_decoder import DecodedRequest
 from service.served_model import ServedModel
@@ -39,7 +41,7 @@ _ONLY_FEATURES = "cannot be used here: this model takes features, the columns of
 async def answer_one(body: bytes, service: Service) -> bytes:
     """The answer to one customer's request as JSON, once it is stored. Raises InvalidRequest and the store's errors."""
     served, now = service.live.current(), service.clock()
-    case = service.suppressed.admit(case_of(served.decode(body), served, now))
+    case = service.suppressed.admit(await decode_case(body, served, now))
     assigned = assign(case, served, service.ids, now)
     stored = service.writer.submit([assigned.row])
     worded = answer_json(assigned, served).encode()  # while the row is being written
@@ -47,11 +49,22 @@ async def answer_one(body: bytes, service: Service) -> bytes:
     return worded
 
 
-def answer_dry(body: bytes, service: Service) -> bytes:
+async def answer_dry(body: bytes, service: Service) -> bytes:
     """The same answer, with no id and stored nowhere. Raises InvalidRequest."""
     served, now = service.live.current(), service.clock()
-    case = service.suppressed.admit(case_of(served.decode(body), served, now))
+    case = service.suppressed.admit(await decode_case(body, served, now))
     return answer_json(assign(case, served, GivenIds([NO_ID]), now), served).encode()
+
+
+async def decode_case(body: bytes, served: ServedModel, now: datetime) -> Case:
+    """The customer in a body, as `case_of` has it. Raises InvalidRequest."""
+    if len(body) > LARGE:
+        return await asyncio.to_thread(_case_in, body, served, now)
+    return _case_in(body, served, now)
+
+
+def _case_in(body: bytes, served: ServedModel, now: datetime) -> Case:
+    return case_of(served.decode(body), served, now)
 
 
 def case_of(request: SegmentRequest | DecodedRequest, served: ServedModel, now: datetime) -> Case:

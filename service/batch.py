@@ -114,7 +114,7 @@ class Batch:
         try:
             return case_of(item, self.served, self.now)
         except InvalidRequest as error:
-            return error
+            return error.with_traceback(None)  # which would keep what was sent
 
     def _items(self, start: int, found: Sequence[Case | Exception]) -> DecidedItems:
         cases = self.service.suppressed.admit_many(found)

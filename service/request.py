@@ -27,6 +27,7 @@ from service.errors import Fault, InvalidRequest
 
 LONGEST_TEXT = 200
 LARGEST_LINE = 1e9
+INEXACT = 2**53  # from here on one float stands for several whole numbers
 YEARS = (1900, 2200)
 _PLAIN = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -84,6 +85,9 @@ def plain_customer_id(sent: object) -> str:
         raise InvalidRequest([Fault("/customer_id", "must be text or a whole number")])
     if isinstance(sent, float) and not sent.is_integer():  # nor is NaN, nor infinity
         raise InvalidRequest([Fault("/customer_id", f"is {sent:g}, and must be text or a whole number")])
+    if isinstance(sent, float) and abs(sent) >= INEXACT:
+        detail = f"is {sent:g}, a number of which digits may be lost; send it as text"
+        raise InvalidRequest([Fault("/customer_id", detail)])
     if not isinstance(sent, str) and abs(sent) >= 10**LONGEST:
         raise InvalidRequest([Fault("/customer_id", f"a customer id has at most {LONGEST} characters")])
     try:
@@ -179,7 +183,7 @@ def request_type(model: SegmentationModel, max_transactions: int) -> type[Segmen
         __doc__=SegmentRequest.__doc__,
         features=(features | None, Field(None, description="Feature values at `as_of`, by name.")),
         transactions=(
-            list[Transaction] | None,
+            Annotated[list[Transaction], Field(fail_fast=True)] | None,  # its faults are looked for one by one
             Field(None, min_length=1, max_length=max_transactions, description="All the customer's lines."),
         ),
     )

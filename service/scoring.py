@@ -17,14 +17,12 @@ from typing import IO, Any
 
 import pandas as pd
 import pyarrow.parquet
-from pydantic import ValidationError
 
 from models.features import MAIN_COUNTRY
 from service.app import assemble
 from service.assigned import Assigned, Case
 from service.assigning import answer_json, assign_many, case_of
 from service.errors import InvalidRequest
-from service.faults import faults_of
 from service.served_model import ServedModel
 from service.settings import Settings
 from service.state import Service
@@ -123,9 +121,7 @@ def _decide(chunk: Sequence[dict[str, Any]], served: ServedModel, service: Servi
 
 def _case(sent: dict[str, Any], served: ServedModel, now: datetime) -> Case | InvalidRequest:
     try:
-        return case_of(served.request_type.model_validate(sent), served, now)
-    except ValidationError as error:
-        return InvalidRequest(faults_of(error.errors(include_url=False)))
+        return case_of(served.strict.validate(sent), served, now)
     except InvalidRequest as error:
         return error
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from pydantic_core import to_json
 
 from models.features import FEATURE, LARGEST
@@ -15,7 +14,6 @@ from models.scorer import Placements
 from service.assigned import Case
 from service.assigning import CLOCK_SKEW, NOTHING_IGNORED, case_of
 from service.errors import InvalidRequest
-from service.faults import faults_of
 from service.forms.sent_columns import SentColumns
 from service.number_texts import NOT_KNOWN, number_texts
 from service.request import YEARS
@@ -132,10 +130,7 @@ def _alone(sent: SentColumns, row: int, served: ServedModel, now: datetime) -> C
         "as_of": sent.as_of[row] if sent.as_of is not None else None,
         "features": {name: one for name, values in sent.features.items() if (one := float(values[row])) == one},
     }
-    try:
-        return case_of(served.request_type.model_validate(request), served, now)
-    except ValidationError as error:
-        raise InvalidRequest(faults_of(error.errors(include_url=False))) from error
+    return case_of(served.strict.validate(request), served, now)
 
 
 def _is_possible(moment: Any, now: datetime) -> bool:

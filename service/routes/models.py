@@ -16,7 +16,7 @@ from service.errors import NotReady
 from service.idempotency import Answer, Claim
 from service.key_scope import KeyScope, needs
 from service.live_model import LiveModel
-from service.routes.idempotency_key import ANSWERED, IDEMPOTENCY_KEY, json_response, keyed_request
+from service.routes.idempotency_key import ANSWERED, IDEMPOTENCY_KEY, json_response, keyed_request, with_body
 from service.routes.responses import problems
 from service.routes.route import Route
 from service.state import service_of
@@ -116,7 +116,7 @@ async def activate(version: str, request: Request) -> Response:
 
     if keyed is None:
         return json_response((await activated()).body or b"")
-    return json_response(*await service.idempotency.once(keyed.with_body(await request.body()), activated))
+    return json_response(*await service.idempotency.once(await with_body(keyed, await request.body()), activated))
 
 
 def _line(live: LiveModel, version: str, active: str | None) -> ModelLine:
