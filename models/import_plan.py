@@ -18,8 +18,8 @@ class ImportPlan(Record):
     none, if no column holds it). `status_columns` say what kind of row a row is; `flag_columns` mark rows that are no
     purchase, each with the status that its rows get. `first_row_only` are the fields that stand on the first row of an
     order. `money` says what `price` or `amount` is of, `discount` how the column of discounts is to be understood.
-    `numbers` gives an example of how the numbers of a column are written, such as `1.234,56`. `currency` is the one that
-    is read.
+    `numbers` gives an example of how the numbers of a column are written, such as `1.234,56`. `currency` is the
+    one that is read.
 
     `decisions`, `assumptions` and `unused` explain the plan to a person; reading does not use them.
     """
