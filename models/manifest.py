@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from models.driver import Ranking
-from models.evidence import CleaningReport, Evidence, FeatureRecord, Record, Selection, SourceFile
+from models.evidence import CheckResult, CleaningReport, Evidence, FeatureRecord, Record, Selection, SourceFile
 from models.hit_rate import RecommendationRecord
 from models.movement import Movements
 from models.rule import Rules
@@ -28,8 +28,8 @@ class Manifest(Record):
     """Stored as `manifest.json`; the artifact's version is its date and the digest of these bytes.
 
     `source` says whether customers were described by their transactions or came as a table, one row each; a table has
-    no `cleaning` and no dates. `drivers` rank the features, `rules` say the segments in short, `recommendations` how
-    good the products are, `movements` who moved since the model before.
+    no `cleaning`, no `plausibility` and no dates. `drivers` rank the features, `rules` say the segments in short,
+    `recommendations` how good the products are, `movements` who moved since the model before.
     """
 
     format: Literal[2] = 2
@@ -46,6 +46,7 @@ class Manifest(Record):
     data_last: AwareDatetime | None
     notes: tuple[str, ...]
     cleaning: CleaningReport | None
+    plausibility: tuple[CheckResult, ...] = ()
     selection: Selection
     evidence: Evidence
     drivers: tuple[Ranking, ...]

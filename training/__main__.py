@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -13,31 +14,53 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.artifact import Artifact, read_artifact
 from models.errors import ModelError
+from models.evidence import CheckResult
 from models.playbook import load_playbooks
 from models.registry import Registry
 from training import show
 from training.demo import DemoRefused, write_demo
-from training.errors import TooFewCustomers, UnreadableSource
+from training.errors import Implausible, TooFewCustomers, UnreadableSource
 from training.feature_table import write_features
 from training.inspection import inspect
+from training.preparation.plausibility import checks
 
 EXPECTED = (ModelError, UnreadableSource, TooFewCustomers, DemoRefused)
 FITTING_STEPS = 15
+IMPLAUSIBLE = 3  # the exit code
 PRESETS = ("price-quantity",)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; 0 where it did what was asked, 1 with a sentence on standard error where it could not."""
+    """Run one command and return its exit code.
+
+    0 if it did what was asked, 1 with a sentence on standard error if it could not, 3 if the data are not plausible.
+    """
     given = _parser().parse_args(arguments)
     try:
-        given.run(given)
+        code: int | None = given.run(given)
+    except Implausible as error:
+        for check in error.failed:
+            _warn(given.command, check)
+        _print_error(f"{given.command}: no model is published, because {_checks_failed(len(error.failed))}.")
+        return IMPLAUSIBLE
     except EXPECTED as error:
         said = error.report if isinstance(error, ModelError) else str(error)
-        Console(stderr=True).print(
-            f"{given.command}: {said}", style="red", highlight=False, markup=False, soft_wrap=True
-        )
+        _print_error(f"{given.command}: {said}")
         return 1
-    return 0
+    return code or 0
+
+
+def _print_error(sentence: str) -> None:
+    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def _warn(command: str, check: CheckResult) -> None:
+    """Print a failed check of plausibility."""
+    _print_error(f"{command}: the check {check.name} failed: {check.message}")
+
+
+def _checks_failed(count: int) -> str:
+    return f"{count} check{' of plausibility fails' if count == 1 else 's of plausibility fail'}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_wish(fitting)
     fitting.add_argument("--movers", type=Path, metavar="FILE",
                          help="write who moved since the model before, and why, as CSV")  # fmt: skip
+    fitting.add_argument("--accept", action="append", default=[], choices=list(checks()), metavar="CHECK",
+                         help="publish though this check of plausibility fails; the model records it")  # fmt: skip
     fitting.add_argument("--playbooks", type=Path, metavar="FILE", help="default: those of the package")
     fitting.add_argument("--no-activate", action="store_true", help="publish, but leave the active model as it is")
     fitting.set_defaults(run=_fit)
@@ -150,6 +175,7 @@ def _fit(given: argparse.Namespace) -> None:
         horizon=given.horizon,
         preset=given.preset,
         movers=given.movers,
+        accept=frozenset(given.accept),
         signing_key=_signing_key(),
     )
     with _steps() as step:
@@ -158,7 +184,7 @@ def _fit(given: argparse.Namespace) -> None:
 
 
 def _fit_table(given: argparse.Namespace) -> None:
-    of_transactions = ("source", "query", "column", "date_format", "preset", "movers")
+    of_transactions = ("source", "query", "column", "date_format", "preset", "movers", "accept")
     if wrong := [f"--{name.replace('_', '-')}" for name in of_transactions if getattr(given, name)]:
         named = ", ".join(wrong).replace("--source", f"{' '.join(given.source)}")
         raise UnreadableSource(f"{named} cannot go with --customers, which names the one table that is read; leave out")
@@ -209,7 +235,7 @@ def _evaluate(given: argparse.Namespace) -> None:
         assignments=given.assignments,
     )
     with _steps() as step:
-        found = evaluate(question, FIT_THREADS, step)
+        found = evaluate(question, FIT_THREADS, step, partial(_warn, given.command))
     show.evaluation(found, given.json)
 
 
@@ -227,13 +253,16 @@ def _report(given: argparse.Namespace) -> None:
     sys.stdout.write(f"{given.out}: the report on model {artifact.version}\n")
 
 
-def _inspect(given: argparse.Namespace) -> None:
-    show.inspection(inspect(given.source, given.query, dict(given.column), given.date_format, given.as_of), given.json)
+def _inspect(given: argparse.Namespace) -> int:
+    found = inspect(given.source, given.query, dict(given.column), given.date_format, given.as_of)
+    show.inspection(found, given.json)
+    return 0 if found.plausible else IMPLAUSIBLE
 
 
 def _features(given: argparse.Namespace) -> None:
     columns = dict(given.column)
-    rows = write_features(given.source, given.out, given.query, columns, given.date_format, given.as_of)
+    warn = partial(_warn, given.command)
+    rows = write_features(given.source, given.out, given.query, columns, given.date_format, given.as_of, warn)
     sys.stdout.write(f"{rows:,} customers in {given.out}\n")
 
 

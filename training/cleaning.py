@@ -26,12 +26,14 @@ class Cleaned:
     """Lines sorted into purchases and returns, and what each rule did.
 
     Both tables have line, customer, invoice, product, quantity, at (seconds UTC), price and country; `purchases`
-    also has `undone`, true where a full cancellation undid the line. They are stored in the workspace.
+    also has `undone`, true where a full cancellation undid the line. They are stored in the workspace. `lost` has
+    customer and rule, the first that holds, of each line of the customers who have no purchase line.
     """
 
     purchases: Table
     returns: Table
     rules: tuple[RuleCount, ...]
+    lost: Table
 
     def until(self, moment: datetime, workspace: Workspace) -> "Cleaned":
         """The same lines as they were known at an earlier moment: what came later undoes nothing yet.
@@ -41,24 +43,36 @@ class Cleaned:
         """
         at = moment.timestamp()
         purchases = self.purchases.drop("undone").filter(row["at"] <= at)
-        return _sorted_out(purchases, self.returns.filter(row["at"] <= at), self.rules, workspace)
+        return _sorted_out(purchases, self.returns.filter(row["at"] <= at), self.rules, self.lost, workspace)
 
 
 def clean(lines: Lines, as_of: datetime, workspace: Workspace) -> Cleaned:
     """Ask every rule of every line. `as_of` must carry a time zone; later lines are left out."""
     backend = workspace.backend
     duplicates = backend.create_table(workspace.name("duplicates"), _duplicates(lines), temp=True)
-    asked = _ask(lines.table, duplicates, _non_product_codes(lines.table), as_of)
+    codes = _non_product_codes(lines.table)
+    asked = _ask(lines.table, duplicates, codes, as_of)
     kept = backend.create_table(workspace.name("kept"), _kept(asked), temp=True)
     counts = _count(asked, lines.table)
-    return _sorted_out(kept.filter(~row.is_return), kept.filter(row.is_return), counts, workspace)
+    purchases = kept.filter(~row.is_return)
+    # asked of few lines once more: to keep every line with its rule would cost as much as cleaning
+    without_purchase = lines.table.filter(row.customer.notnull()).anti_join(purchases, "customer")
+    lost = _with_rule(_ask(without_purchase, duplicates, codes, as_of))
+    return _sorted_out(purchases, kept.filter(row.is_return), counts, lost, workspace)
 
 
-def _sorted_out(purchases: Table, returns: Table, rules: tuple[RuleCount, ...], workspace: Workspace) -> Cleaned:
+def _sorted_out(
+    purchases: Table, returns: Table, rules: tuple[RuleCount, ...], lost: Table, workspace: Workspace
+) -> Cleaned:
     name = workspace.name("undone")
     undone = workspace.backend.create_table(name, _undone(purchases, returns), temp=True)
     marked = purchases.left_join(undone, "line").drop("line_right").mutate(undone=row.undone.fill_null(False))
-    return Cleaned(marked, returns, rules)
+    return Cleaned(marked, returns, rules, lost)
+
+
+def _with_rule(asked: Table) -> Table:
+    """Customer and rule of each line; the rule is the first that holds."""
+    return asked.select("customer", rule=ibis.cases(*[(asked[_flag(rule.name)], rule.name) for rule in RULES]))
 
 
 def _duplicates(lines: Lines) -> Table:

@@ -13,9 +13,11 @@ from threadpoolctl import threadpool_limits
 from models.scorer import Scorer
 from training.backtest import Trial
 from training.cleaning import clean
+from training.cleaning_report import cleaning_report
 from training.customers import end_of_last_day
 from training.errors import UnreadableSource
 from training.history import History
+from training.preparation.plausibility import Warn, run_checks, warn_of_failed
 from training.reading.source import read
 from training.selection import Progress
 from training.study import Wish, study
@@ -37,9 +39,10 @@ class Question:
     assignments: Path | None = None
 
 
-def evaluate(question: Question, threads: int, progress: Progress) -> Verdict:
+def evaluate(question: Question, threads: int, progress: Progress, warn: Warn) -> Verdict:
     """Fit on what was known at the cut-off, place every customer known then as the service would, and look after.
 
+    `warn` gets every check of plausibility that fails.
     Raises UnreadableSource where the data ends before the horizon does, TooFewCustomers where there are too few.
     """
     with Workspace() as workspace, threadpool_limits(threads):
@@ -56,8 +59,11 @@ def evaluate(question: Question, threads: int, progress: Progress) -> Verdict:
                 f"{question.cut_off:%Y-%m-%d} go on to {over:%Y-%m-%d}; choose an earlier cut-off or fewer days"
             )
         progress("cleaning")
-        known = History(clean(lines, question.cut_off, workspace), question.cut_off, question.horizon, workspace)
+        cleaned = clean(lines, question.cut_off, workspace)
+        known = History(cleaned, question.cut_off, question.horizon, workspace)
         customers = known.customers(question.cut_off)
+        report = cleaning_report(cleaned, customers.known.summaries)
+        warn_of_failed(run_checks(report, cleaned, customers.known, lines), warn)
         found = study(known, customers, question.wish, progress)
         segmentation = found.segmentation
         values = customers.matrix(segmentation.recipe.features)

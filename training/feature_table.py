@@ -10,8 +10,10 @@ import pyarrow.parquet
 
 from models.features import MAIN_COUNTRY
 from training.cleaning import clean
+from training.cleaning_report import cleaning_report
 from training.customers import Customers, describe, end_of_last_day
 from training.errors import UnreadableSource
+from training.preparation.plausibility import Warn, run_checks, warn_of_failed
 from training.reading.source import read
 from training.summaries import summarise
 from training.workspace import Workspace
@@ -24,17 +26,23 @@ def write_features(
     columns: Mapping[str, str],
     date_format: str | None,
     as_of: datetime | None,
+    warn: Warn,
 ) -> int:
     """Write customer_id, as_of and every feature, one row per customer, to a .csv or .parquet; the rows written.
 
-    The file appears whole or not at all. Raises UnreadableSource where the source or the target will not do.
+    The file appears whole or not at all. `warn` gets every check of plausibility that fails.
+    Raises UnreadableSource where the source or the target will not do.
     """
     if out.suffix not in (".csv", ".parquet") or not out.parent.is_dir():
         raise UnreadableSource(f"cannot write {out}: name a .csv or .parquet file in a folder that exists")
     with Workspace() as workspace:
         lines = read(sources, workspace, query=query, columns=columns, date_format=date_format)
         moment = as_of or end_of_last_day(lines)
-        table = _table(describe(summarise(clean(lines, moment, workspace)), moment), moment)
+        cleaned = clean(lines, moment, workspace)
+        known = summarise(cleaned)
+        report = cleaning_report(cleaned, known.summaries)
+        warn_of_failed(run_checks(report, cleaned, known, lines), warn)
+        table = _table(describe(known, moment), moment)
     partial = out.with_name(f".{out.name}.partial")
     try:
         if out.suffix == ".csv":

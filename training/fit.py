@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from models.affinity import ProductAffinities
 from models.artifact import Artifact
 from models.driver import Ranking
-from models.evidence import Evidence, FeatureRecord
+from models.evidence import CheckResult, CleaningReport, Evidence, FeatureRecord
 from models.features import FEATURE
 from models.hit_rate import RecommendationRecord
 from models.holdout import held_out
@@ -31,13 +31,14 @@ from training.cleaning import Cleaned, clean
 from training.cleaning_report import cleaning_report
 from training.customers import Customers, end_of_last_day
 from training.drivers import purchase_drivers, segmentation_drivers
-from training.errors import TooFewCustomers, UnreadableSource
+from training.errors import Implausible, TooFewCustomers, UnreadableSource
 from training.history import HORIZON, History
 from training.hit_rate import measure, recommender
 from training.identity import Identity, identify
 from training.lineage import Lineage, lineage
 from training.movements import Journeys, movements, unavailable, write_movers
 from training.outcomes import outcomes
+from training.preparation.plausibility import run_checks
 from training.profiles import Members, profile, spreads
 from training.publication import Described, Trained, publish
 from training.reading.lines import Lines
@@ -55,7 +56,10 @@ FIT_THREADS = 1
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to train on and how. `as_of` None means the end of the last purchase day; `horizon` is in days."""
+    """What to train on and how. `as_of` None means the end of the last purchase day; `horizon` is in days.
+
+    `accept` names checks of plausibility that may fail.
+    """
 
     sources: Sequence[str]
     models_dir: Path
@@ -69,6 +73,7 @@ class Order:
     horizon: int = HORIZON
     preset: str | None = None
     movers: Path | None = None
+    accept: frozenset[str] = frozenset()
     signing_key: bytes | None = None
 
     @property
@@ -89,8 +94,8 @@ class Named:
 def fit(order: Order, progress: Progress) -> Artifact:
     """Train on the order's data and publish the model, proved, under its version; ACTIVE is left as it is.
 
-    The same data, seed and library versions give the same version. Raises UnreadableSource or TooFewCustomers
-    where the data will not do.
+    The same data, seed and library versions give the same version. Raises UnreadableSource, Implausible or
+    TooFewCustomers where the data will not do.
     """
     if order.movers is not None and not order.movers.parent.is_dir():
         raise UnreadableSource(f"cannot write {order.movers}: its folder does not exist")
@@ -105,6 +110,10 @@ def fit(order: Order, progress: Progress) -> Artifact:
         history = History(cleaned, as_of, order.horizon, workspace)
         progress("summarising customers")
         customers = history.customers(as_of)
+        report = cleaning_report(cleaned, customers.known.summaries)
+        plausibility = run_checks(report, cleaned, customers.known, lines, order.accept)
+        if failed := [check for check in plausibility if not check.passed and not check.accepted]:
+            raise Implausible(failed)
         line = lineage(order.models_dir, lines.fingerprint, as_of, order.asked, order.signing_key)
         before = None if order.preset else line.before_of("transactions")
         found = study(history, customers, Wish(order.segments, order.seed, order.preset, before), progress)
@@ -119,12 +128,12 @@ def fit(order: Order, progress: Progress) -> Artifact:
         moved, journeys = _movements(history, customers, named, line)
         progress("publishing")
         trained = Trained(
-            described=_described(lines, as_of, cleaned, customers, found),
+            described=_described(lines, as_of, report, plausibility, customers, found),
             segmentation=found.segmentation,
             segment_ids=named.identity.ids,
             next_segment_id=named.identity.next_id,
             segments=_with_rules(segments, rules),
-            evidence=_evidence(found, named),
+            evidence=_evidence(found, named, plausibility),
             drivers=drivers,
             rules=rules,
             products=products,
@@ -201,13 +210,13 @@ def _outcomes(found: Study, named: Named, order: Order) -> dict[int, Outcome]:
     return outcomes(snapshot, made.labels_then, named.identity.ids, order.horizon, beyond, order.seed)
 
 
-def _evidence(found: Study, named: Named) -> Evidence:
+def _evidence(found: Study, named: Named, plausibility: Sequence[CheckResult]) -> Evidence:
     made = found.segmentation
     return Evidence(
         backtests=(made.backtest,) if made.backtest else (),
         stability=made.stability(named.identity.ids),
         calibration=made.calibration,
-        warnings=found.warnings,
+        warnings=(*found.warnings, *(check.warning for check in plausibility if check.accepted)),
         unproved=found.unproved,
     )
 
@@ -280,7 +289,10 @@ def _write_movers(out: Path, journeys: Journeys | None, named: Named, line: Line
     write_movers(out, journeys, dict(zip(named.identity.ids, named.names, strict=True)) | before)
 
 
-def _described(lines: Lines, as_of: datetime, cleaned: Cleaned, customers: Customers, found: Study) -> Described:
+def _described(
+    lines: Lines, as_of: datetime, report: CleaningReport, plausibility: tuple[CheckResult, ...],
+    customers: Customers, found: Study,
+) -> Described:  # fmt: skip
     first, last = (moment.to_pyarrow().as_py() for moment in (lines.table["at"].min(), lines.table["at"].max()))
     deciding = found.segmentation.recipe.features
     return Described(
@@ -290,7 +302,8 @@ def _described(lines: Lines, as_of: datetime, cleaned: Cleaned, customers: Custo
         first=first.replace(tzinfo=UTC),
         last=last.replace(tzinfo=UTC),
         notes=lines.notes,
-        cleaning=cleaning_report(cleaned, customers.known.summaries),
+        cleaning=report,
+        plausibility=plausibility,
         features=tuple(_feature_record(name, name in deciding) for name in customers.features),
         values=customers.features,
         base=spreads(customers.features),

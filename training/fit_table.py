@@ -283,6 +283,7 @@ def _described(table: CustomerTable, as_of: datetime) -> Described:
         last=None,
         notes=table.notes,
         cleaning=None,
+        plausibility=(),
         features=tuple(_records(table)),
         values=table.numeric,
         base=base,

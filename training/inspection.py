@@ -3,22 +3,28 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from models.evidence import CleaningReport, Record, SourceFile
+from models.evidence import CheckResult, CleaningReport, Record, SourceFile
 from training.cleaning import clean
 from training.cleaning_report import cleaning_report
 from training.customers import end_of_last_day
+from training.preparation.plausibility import run_checks
 from training.reading.source import read
 from training.summaries import summarise
 from training.workspace import Workspace
 
 
 class Inspection(Record):
-    """What was read and what cleaning left of it at `as_of`."""
+    """What was read, what cleaning left of it at `as_of`, and whether that is plausible."""
 
     as_of: datetime
     data: tuple[SourceFile, ...]
     notes: tuple[str, ...]
     cleaning: CleaningReport
+    plausibility: tuple[CheckResult, ...]
+
+    @property
+    def plausible(self) -> bool:
+        return all(check.passed for check in self.plausibility)
 
 
 def inspect(
@@ -33,5 +39,12 @@ def inspect(
         lines = read(sources, workspace, query=query, columns=columns, date_format=date_format)
         moment = as_of or end_of_last_day(lines)
         cleaned = clean(lines, moment, workspace)
-        report = cleaning_report(cleaned, summarise(cleaned).summaries)
-        return Inspection(as_of=moment, data=lines.fingerprint, notes=lines.notes, cleaning=report)
+        summaries = summarise(cleaned)
+        report = cleaning_report(cleaned, summaries.summaries)
+        return Inspection(
+            as_of=moment,
+            data=lines.fingerprint,
+            notes=lines.notes,
+            cleaning=report,
+            plausibility=run_checks(report, cleaned, summaries, lines),
+        )

@@ -28,7 +28,7 @@ from models.artifact import (
     write_artifact,
 )
 from models.driver import Ranking
-from models.evidence import CleaningReport, Evidence, FeatureRecord, SourceFile
+from models.evidence import CheckResult, CleaningReport, Evidence, FeatureRecord, SourceFile
 from models.hit_rate import RecommendationRecord
 from models.manifest import FileRecord, Manifest
 from models.model import Reference, SegmentationModel
@@ -58,6 +58,7 @@ class Described:
     last: datetime | None
     notes: tuple[str, ...]
     cleaning: CleaningReport | None
+    plausibility: tuple[CheckResult, ...]
     features: tuple[FeatureRecord, ...]
     values: Mapping[str, Values]
     base: Mapping[str, Spread]
@@ -112,6 +113,7 @@ def publish(
             data_last=described.last,
             notes=described.notes,
             cleaning=described.cleaning,
+            plausibility=described.plausibility,
             selection=trained.segmentation.selection,
             evidence=trained.evidence,
             drivers=trained.drivers,

@@ -33,10 +33,12 @@ def test_where_tastes_are_separate_it_finds_what_popularity_cannot() -> None:
     found = measure(shop(300, 5, seed=0), seed=0)
     assert found is not None
     assert found.held_out == found.all.customers == 300
+    assert found.new.times_popularity is not None
     assert found.new.times_popularity.low > 1.2
     assert found.new.recommender.value > found.new.popularity.high
     for one in (found.all, found.new):
         for share in (one.popularity, one.pair_affinity, one.recommender, one.times_popularity):
+            assert share is not None
             assert share.low <= share.value <= share.high
     assert RecommendationRecord.model_validate_json(found.model_dump_json()) == found
 
@@ -83,6 +85,8 @@ def test_on_the_real_shop_it_beats_popularity_and_own_repeats(retail: str) -> No
         mined = recommender(orders, as_of.timestamp(), seed=0)
     assert found is not None
     assert found.held_out == 2_822
+    assert found.all.times_popularity is not None
+    assert found.new.times_popularity is not None
     assert found.new.times_popularity.value >= 1.6
     assert found.new.times_popularity.low >= 1.6
     assert found.new.recommender.value >= 0.4
