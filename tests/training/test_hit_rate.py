@@ -9,7 +9,7 @@ from tests.training.test_affinities import Row, orders_from
 from training.affinities import Orders, mine, orders_of
 from training.cleaning import clean
 from training.customers import describe, end_of_last_day
-from training.hit_rate import _before, measure, recommender
+from training.hit_rate import _before, _rates, measure, recommender
 from training.reading.source import read
 from training.summaries import summarise
 from training.workspace import Workspace
@@ -41,6 +41,15 @@ def test_where_tastes_are_separate_it_finds_what_popularity_cannot() -> None:
             assert share is not None
             assert share.low <= share.value <= share.high
     assert RecommendationRecord.model_validate_json(found.model_dump_json()) == found
+
+
+def test_where_what_sells_most_is_never_hit_no_ratio_is_given() -> None:
+    nothing = [(0, 0, 0, 1)] * 40
+    rates = _rates(np.array(nothing, dtype=np.intp), seed=0, own=True)
+    assert rates.popularity.value == 0
+    assert rates.times_popularity is None
+    some = _rates(np.array([(1, 0, 0, 1), *nothing], dtype=np.intp), seed=0, own=True)
+    assert some.times_popularity is not None
 
 
 def test_the_same_seed_gives_the_same_record() -> None:

@@ -175,6 +175,19 @@ def test_where_nothing_is_told_beyond_chance_there_is_no_back_test_to_choose_by(
     assert found.selection.winner.r_squared is not None
 
 
+@pytest.mark.parametrize("worse", [-0.2, 0.0, 1e-12, 0.004])
+def test_no_share_is_said_of_what_boosted_trees_do_not_explain(worse: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial, values = shop()
+    boosted, r_squared = trial.by_boosting(), Trial.r_squared
+    monkeypatch.setattr(Trial, "by_boosting", lambda _: boosted)
+    monkeypatch.setattr(
+        Trial, "r_squared", lambda self, foretold: worse if foretold is boosted else r_squared(self, foretold)
+    )
+    found = select([option(values[FEW], FEW)], [2, 3], trial, 0, quiet)
+    assert "There is an incumbent" in found.selection.rule
+    assert "boosted trees" not in found.selection.reason
+
+
 def test_two_halves_of_the_customers_find_the_same_groups() -> None:
     assert halves_agreement(option(blobs(4)), 4, 0) == 1.0
     noise = np.random.default_rng(0).standard_normal((400, 2))

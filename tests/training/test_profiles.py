@@ -1,0 +1,37 @@
+"""Profiles of segments where the figures they are shares of may not be positive."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.segment import Segment
+from tests.training.shops import demo_shop
+from training.cleaning import clean
+from training.customers import describe, end_of_last_day
+from training.profiles import Members, profile
+from training.reading.source import read
+from training.summaries import summarise
+from training.workspace import Workspace
+
+
+def segments_of(source: Path, revenue_of_each: float) -> tuple[Segment, ...]:
+    """Two segments of a shop in which every customer's net revenue is the same."""
+    with Workspace() as workspace:
+        lines = read([str(source)], workspace)
+        as_of = end_of_last_day(lines)
+        cleaned = clean(lines, as_of, workspace)
+        customers = describe(summarise(cleaned), as_of)
+        ids = customers.known.ids
+        features = {**customers.features, "monetary": np.full(len(ids), revenue_of_each)}
+        members = Members(ids, np.arange(len(ids)) % 2 + 1, features, customers.known.summaries.country)
+        return profile(members, {1: "first", 2: "second"}, cleaned, lines, workspace)
+
+
+@pytest.mark.parametrize(("revenue", "shares"), [(10.0, [0.5, 0.5]), (0.0, [None, None]), (-3.0, [None, None])])
+def test_there_are_shares_of_a_positive_revenue_only(
+    revenue: float, shares: list[float | None], tmp_path: Path
+) -> None:
+    found = segments_of(demo_shop(tmp_path / "shop.csv", customers=40, days=60), revenue)
+    assert [segment.revenue_share for segment in found] == shares
+    assert [segment.revenue_per_customer for segment in found] == [revenue, revenue]
