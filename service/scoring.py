@@ -189,6 +189,7 @@ def _features_of(order: ScoreOrder, folder: Path) -> Path:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise ScoringRefused(done.stderr.strip().removeprefix("features: "))
+    sys.stderr.write(done.stderr.replace("features: the check", "score: the check"))  # which failed, as a warning
     return out
 
 

@@ -19,6 +19,7 @@ from service.request import request_type
 from service.settings import Settings, described
 from training import __main__ as training_cli
 from training.naming import ARCHETYPES
+from training.preparation.plausibility import checks
 from training.reading.column_mapping import column_names
 from training.selection import BY_BACKTEST, BY_CLARITY, NONE_SOUND, SOUND
 
@@ -143,6 +144,11 @@ def test_every_cleaning_rule_is_documented_in_its_order_with_its_reason() -> Non
     rows = [row for row in rows_of("docs/data.md") if row[0].strip("`") in names]
     expected = [[f"`{rule.name}`", rule.reason, "yes" if rule.returns else ""] for rule in RULES]
     assert rows == expected
+
+
+@pytest.mark.parametrize("name", checks())
+def test_every_check_of_plausibility_is_documented_with_its_limit(name: str) -> None:
+    assert row_named("docs/data.md", name)[1:3] == [f"{checks()[name].limit:g}", str(checks()[name].fewest)]
 
 
 @pytest.mark.parametrize("field", column_names().fields)

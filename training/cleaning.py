@@ -30,13 +30,15 @@ class Cleaned:
     Both tables have line, customer, order, product, quantity, at (seconds UTC), price, country and value: what was
     paid, or what came back. `order` is the invoice, or the moment where a line has no invoice; two customers may have
     the same. `purchases` also has `undone`, true where a full cancellation undid the line. `kept` are all these lines
-    before either was known. The tables are stored in the workspace.
+    before either was known. `lost` has customer and rule, the first that holds, of each line of the customers who have
+    no purchase line. The tables are stored in the workspace.
     """
 
     purchases: Table
     returns: Table
     rules: tuple[RuleCount, ...]
     kept: Table
+    lost: Table
     discounts: bool
 
     def until(self, moment: datetime, workspace: Workspace) -> "Cleaned":
@@ -45,7 +47,9 @@ class Cleaned:
         Equal to cleaning at that moment (what is a duplicate no later line changes), for a fraction of the work. The
         rules' counts stay those of all lines.
         """
-        return _sorted_out(self.kept.filter(row["at"] <= moment.timestamp()), self.rules, self.discounts, workspace)
+        return _sorted_out(
+            self.kept.filter(row["at"] <= moment.timestamp()), self.rules, self.lost, self.discounts, workspace
+        )
 
 
 def clean(lines: Lines, conventions: Conventions, as_of: datetime, workspace: Workspace) -> Cleaned:
@@ -55,10 +59,15 @@ def clean(lines: Lines, conventions: Conventions, as_of: datetime, workspace: Wo
     discount_codes = _spellings(lines, "product", conventions.is_discount) if conventions.discount_codes else []
     kept = backend.create_table(workspace.name("kept"), _kept(asked, discount_codes), temp=True)
     counts = _count(asked, lines.table)
-    return _sorted_out(kept, counts, bool(discount_codes), workspace)
+    # Asked of few lines once more: to keep every line with its rule would cost as much as cleaning.
+    purchases = kept.filter(~row.is_return)
+    without_purchase = asked.filter(row.customer.notnull()).anti_join(purchases, "customer")
+    return _sorted_out(kept, counts, _with_rule(without_purchase), bool(discount_codes), workspace)
 
 
-def _sorted_out(kept: Table, rules: tuple[RuleCount, ...], discounts: bool, workspace: Workspace) -> Cleaned:
+def _sorted_out(
+    kept: Table, rules: tuple[RuleCount, ...], lost: Table, discounts: bool, workspace: Workspace
+) -> Cleaned:
     purchases = kept.filter(~row.is_return).drop("is_return", "is_discount")
     returns = kept.filter(row.is_return & ~row.is_discount).drop("is_return", "is_discount")
     name = workspace.name("undone")
@@ -73,7 +82,12 @@ def _sorted_out(kept: Table, rules: tuple[RuleCount, ...], discounts: bool, work
         diminished = ibis.ifelse(row.undone, row.value, row.value * row.left.fill_null(1.0))
         marked = marked.mutate(value=diminished).drop("left")
         returns = returns.union(off.anti_join(orders, ["customer", "order"]))
-    return Cleaned(marked, returns, rules, kept, discounts)
+    return Cleaned(marked, returns, rules, kept, lost, discounts)
+
+
+def _with_rule(asked: Table) -> Table:
+    """Customer and rule of each line; the rule is the first that holds."""
+    return asked.select("customer", rule=ibis.cases(*[(asked[_flag(rule.name)], rule.name) for rule in RULES]))
 
 
 def _duplicates(lines: Lines) -> Table:

@@ -78,7 +78,12 @@ class CustomerTable:
 
 
 def read_customer_table(
-    path: Path, workspace: Workspace, id_column: str, features: Sequence[str], describe: Sequence[str] | None
+    path: Path,
+    workspace: Workspace,
+    id_column: str,
+    features: Sequence[str],
+    describe: Sequence[str] | None,
+    sheets: Sequence[str] = (),
 ) -> CustomerTable:
     """The customers in a CSV (.gz, .zst), XLSX or Parquet file.
 
@@ -89,7 +94,9 @@ def read_customer_table(
     try:
         if not path.is_file():
             raise UnreadableSource(f"There is no file {path}; a table of customers is one CSV, XLSX or Parquet file.")
-        return _table(_Rows.of(open_file(path, workspace), asked, workspace), len(features), describe is not None)
+        return _table(
+            _Rows.of(open_file(path, workspace, sheets), asked, workspace), len(features), describe is not None
+        )
     except duckdb.Error as error:
         raise UnreadableSource(f"{path.name}: reading failed: {str(error).splitlines()[0]}") from error
 

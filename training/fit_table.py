@@ -288,6 +288,8 @@ def _described(table: CustomerTable, as_of: datetime) -> Described:
         notes=table.notes,
         cleaning=None,
         conventions=Conventions(),
+        plan=None,
+        plausibility=(),
         features=tuple(_records(table)),
         values=table.numeric,
         base=base,

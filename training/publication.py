@@ -29,8 +29,9 @@ from models.artifact import (
 )
 from models.customer.conventions import Conventions
 from models.driver import Ranking
-from models.evidence import CleaningReport, Evidence, FeatureRecord, SourceFile
+from models.evidence import CheckResult, CleaningReport, Evidence, FeatureRecord, SourceFile
 from models.hit_rate import RecommendationRecord
+from models.import_plan import ImportPlan
 from models.manifest import FileRecord, Manifest
 from models.model import Reference, SegmentationModel
 from models.movement import Movements
@@ -60,6 +61,8 @@ class Described:
     notes: tuple[str, ...]
     cleaning: CleaningReport | None
     conventions: Conventions
+    plan: ImportPlan | None
+    plausibility: tuple[CheckResult, ...]
     features: tuple[FeatureRecord, ...]
     values: Mapping[str, Values]
     base: Mapping[str, Spread]
@@ -115,6 +118,8 @@ def publish(
             notes=described.notes,
             cleaning=described.cleaning,
             conventions=described.conventions,
+            plan=described.plan,
+            plausibility=described.plausibility,
             selection=trained.segmentation.selection,
             evidence=trained.evidence,
             drivers=trained.drivers,

@@ -36,7 +36,7 @@ class Proof(BaseModel):
         "too short to try."
     )
     says: list[str] = Field(description="What each try showed.")
-    warnings: list[str] = Field(description="Where the data are thin.")
+    warnings: list[str] = Field(description="Where the data are thin, and failed checks that were accepted.")
     unproved: list[str] = Field(description="What could not be shown, and why.")
 
     @classmethod

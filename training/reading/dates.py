@@ -385,8 +385,8 @@ def _reading(found: _Found, column: DateColumn, order: str, reason: str) -> Date
         patterns = tuple("%Y%m%d" + time for time in _times(found.example[8:], (*TIMES, *COMPACT_TIMES)))
         return DateReading(found.form, patterns, f"{where} are year, month and day in eight digits.")
     if found.form == "month names":
-        clock = re.search(r" \d{1,2}:.*$", found.example)
-        times = _times(clock[0].upper() if clock else "")
+        written = re.search(r" \d{1,2}:.*$", found.example)
+        times = _times(written[0].upper() if written else "")
         patterns = tuple(f"{year}-%m-%d{time}" for time in times for year in found.years)
         return DateReading(found.form, patterns, f"{where} have the names of months, such as '{found.example}'.")
     if FORMS[found.form][1] is None:

@@ -56,7 +56,7 @@ class Lines:
     order_by: OrderBy = "invoice"
     statuses: Mapping[str, StatusMeaning] = field(default_factory=dict)
     currency: str | None = None
-    plan: ImportPlan | None = None
+    plan: ImportPlan = field(default_factory=lambda: ImportPlan(columns={}))
 
     @property
     def has_quantity(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from models.import_plan import ImportPlan
@@ -14,7 +15,8 @@ class ReadOptions:
     `columns` are of fields (an empty name: no column holds the field), `numbers` gives an example of how the numbers
     of a column are written, `sheets` names the sheets of workbooks to read, `status_keep` the statuses of purchases,
     `currency` the one currency to read, `rates` a file of exchange rates. `rules` force (True) or forbid (False)
-    cleaning rules. `plan` is a saved plan; the other options come before it.
+    cleaning rules. `plan` is a saved plan; the other options come before it. `as_of` is the moment of the
+    features, None the end of the last day.
     """
 
     query: str | None = None
@@ -27,6 +29,7 @@ class ReadOptions:
     rates: Path | None = None
     rules: Mapping[str, bool] = field(default_factory=dict)
     plan: ImportPlan | None = None
+    as_of: datetime | None = None
 
 
 NO_OPTIONS = ReadOptions()

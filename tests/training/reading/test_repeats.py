@@ -6,6 +6,7 @@ import pytest
 from tests.training.reading.tables import saved
 from tests.training.reading.test_workbook import workbook
 from training.errors import UnreadableSource
+from training.reading.options import ReadOptions
 from training.reading.read import read
 from training.workspace import Workspace
 
@@ -24,7 +25,7 @@ def test_sheets_that_repeat_rows_are_asked_about(workspace: Workspace, tmp_path:
         "10 of 10 rows are both in a.xlsx, sheet 'All' and in a.xlsx, sheet 'Some', and would count twice. Give only "
         "one of them: name the sheets to read with --sheet NAME, or leave out a file."
     )
-    assert read([str(file)], workspace, sheets=["All"]).rows == 40
+    assert read([str(file)], workspace, ReadOptions(sheets=["All"])).rows == 40
 
 
 @pytest.mark.parametrize("overlap", [1, 10, 40])
