@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import astuple
 
+from models.customer.customer_id import trimmed
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
@@ -89,17 +90,17 @@ def _lines(transactions: Sequence[SentTransaction]) -> list[Line]:
     new: Callable[..., Line] = tuple.__new__
     lines = []
     for sent in transactions:
-        invoice, product, quantity, date, price, country, description = astuple(sent)
+        invoice, product, quantity, date, price, country, description, status = astuple(sent)
         fields = (
             _stripped(invoice), _stripped(product), quantity, _seconds(date), price, _stripped(country),
-            _stripped(description),
+            _stripped(description), _stripped(status),
         )  # fmt: skip
         lines.append(new(Line, fields))
     return lines
 
 
 def _stripped(text: str | None) -> str | None:
-    return (text.strip() or None) if text else None
+    return (trimmed(text) or None) if text else None
 
 
 @lru_cache(MOST_MOMENTS)

@@ -20,3 +20,4 @@ class SentTransaction(msgspec.Struct, forbid_unknown_fields=True, gc=False, kw_o
     unit_price: _Amount
     country: SentText | None = None
     description: SentText | None = None
+    status: SentText | None = None

@@ -20,6 +20,8 @@ from training.demo import DemoRefused, write_demo
 from training.errors import TooFewCustomers, UnreadableSource
 from training.feature_table import write_features
 from training.inspection import inspect
+from training.preparation.conventions import FORCIBLE, forced_rules
+from training.preparation.prepare import Options
 
 EXPECTED = (ModelError, UnreadableSource, TooFewCustomers, DemoRefused)
 FITTING_STEPS = 15
@@ -114,6 +116,9 @@ def _add_source(command: argparse.ArgumentParser, as_of: bool = True, sources: s
     command.add_argument("--column", action="append", default=[], type=_pair, metavar="FIELD=NAME",
                          help="which column a field is, where its name does not tell")  # fmt: skip
     command.add_argument("--date-format", metavar="FORM", help="month-first, day-first, or a strptime pattern")
+    command.add_argument("--rules", action="append", default=[], type=_rule, metavar="NAME",
+                         help=f"a convention that holds whatever the data says, or no-NAME for one that does not: "
+                         f"{', '.join(FORCIBLE)}")  # fmt: skip
     if as_of:
         command.add_argument("--as-of", type=_moment, metavar="DATE",
                              help="moment of the features, UTC; default: end of the last day")  # fmt: skip
@@ -141,10 +146,7 @@ def _fit(given: argparse.Namespace) -> None:
         sources=given.source,
         models_dir=given.models_dir,
         playbooks=load_playbooks(given.playbooks),
-        query=given.query,
-        columns=dict(given.column),
-        date_format=given.date_format,
-        as_of=given.as_of,
+        options=_options(given),
         segments=given.segments,
         seed=given.seed,
         horizon=given.horizon,
@@ -158,7 +160,7 @@ def _fit(given: argparse.Namespace) -> None:
 
 
 def _fit_table(given: argparse.Namespace) -> None:
-    of_transactions = ("source", "query", "column", "date_format", "preset", "movers")
+    of_transactions = ("source", "query", "column", "date_format", "rules", "preset", "movers")
     if wrong := [f"--{name.replace('_', '-')}" for name in of_transactions if getattr(given, name)]:
         named = ", ".join(wrong).replace("--source", f"{' '.join(given.source)}")
         raise UnreadableSource(f"{named} cannot go with --customers, which names the one table that is read; leave out")
@@ -203,9 +205,7 @@ def _evaluate(given: argparse.Namespace) -> None:
         cut_off=given.cut_off,
         horizon=given.horizon,
         wish=Wish(given.segments, given.seed, given.preset),
-        query=given.query,
-        columns=dict(given.column),
-        date_format=given.date_format,
+        options=_options(given),
         assignments=given.assignments,
     )
     with _steps() as step:
@@ -228,13 +228,22 @@ def _report(given: argparse.Namespace) -> None:
 
 
 def _inspect(given: argparse.Namespace) -> None:
-    show.inspection(inspect(given.source, given.query, dict(given.column), given.date_format, given.as_of), given.json)
+    show.inspection(inspect(given.source, _options(given)), given.json)
 
 
 def _features(given: argparse.Namespace) -> None:
-    columns = dict(given.column)
-    rows = write_features(given.source, given.out, given.query, columns, given.date_format, given.as_of)
+    rows = write_features(given.source, given.out, _options(given))
     sys.stdout.write(f"{rows:,} customers in {given.out}\n")
+
+
+def _options(given: argparse.Namespace) -> Options:
+    return Options(
+        query=given.query,
+        columns=dict(given.column),
+        date_format=given.date_format,
+        rules=forced_rules(dict(given.rules)),
+        as_of=getattr(given, "as_of", None),
+    )
 
 
 def _demo(given: argparse.Namespace) -> None:
@@ -288,6 +297,10 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=NAME, such as customer='Client No'")
     return field.strip(), name.strip()
+
+
+def _rule(text: str) -> tuple[str, bool]:
+    return text.removeprefix("no-").replace("-", "_"), not text.startswith("no-")
 
 
 def _today() -> datetime:

@@ -1,7 +1,7 @@
 """What a model trained at a cut-off is worth in the days after: fitted on the past alone, judged by what came."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,14 +10,12 @@ import pyarrow as pa
 import pyarrow.csv
 from threadpoolctl import threadpool_limits
 
-from models.customer.conventions import FORMER_CONVENTIONS
 from models.scorer import Scorer
 from training.backtest import Trial
 from training.cleaning import clean
-from training.customers import end_of_last_day
 from training.errors import UnreadableSource
 from training.history import History
-from training.reading.source import read
+from training.preparation.prepare import Options, prepare
 from training.selection import Progress
 from training.study import Wish, study
 from training.verdict import Verdict
@@ -32,9 +30,7 @@ class Question:
     cut_off: datetime
     horizon: int
     wish: Wish
-    query: str | None = None
-    columns: Mapping[str, str] | None = None
-    date_format: str | None = None
+    options: Options = field(default_factory=Options)
     assignments: Path | None = None
 
 
@@ -44,29 +40,23 @@ def evaluate(question: Question, threads: int, progress: Progress) -> Verdict:
     Raises UnreadableSource where the data ends before the horizon does, TooFewCustomers where there are too few.
     """
     with Workspace() as workspace, threadpool_limits(threads):
-        progress("reading")
-        columns = question.columns or {}
-        lines = read(
-            question.sources, workspace, query=question.query, columns=columns, date_format=question.date_format
-        )
         over = question.cut_off + timedelta(days=question.horizon)
-        last = end_of_last_day(lines)
+        prepared = prepare(question.sources, workspace, replace(question.options, as_of=over), progress=progress)
+        last = prepared.end
         if last < over:
             raise UnreadableSource(
                 f"the purchases end on {last - timedelta(days=1):%Y-%m-%d}, and {question.horizon} days after "
                 f"{question.cut_off:%Y-%m-%d} go on to {over:%Y-%m-%d}; choose an earlier cut-off or fewer days"
             )
-        progress("cleaning")
-        known = History(
-            clean(lines, FORMER_CONVENTIONS, question.cut_off, workspace), question.cut_off, question.horizon, workspace
-        )
+        before = clean(prepared.lines, prepared.conventions, question.cut_off, workspace)
+        known = History(before, question.cut_off, question.horizon, workspace)
         customers = known.customers(question.cut_off)
         found = study(known, customers, question.wish, progress)
         segmentation = found.segmentation
         values = customers.matrix(segmentation.recipe.features)
         placed = Scorer(segmentation.arrays).place_many(values).nearest
         progress("looking at what came after")
-        whole = History(clean(lines, FORMER_CONVENTIONS, over, workspace), over, question.horizon, workspace)
+        whole = History(prepared.cleaned, over, question.horizon, workspace)
         try:
             trial = Trial(whole.snapshot(question.cut_off), question.horizon, question.wish.seed)
         except ValueError as error:

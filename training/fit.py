@@ -1,10 +1,11 @@
 """From transactions to a published model: the whole story of training, top to bottom."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import ibis
 import numpy as np
 from ibis import _ as row
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from models.affinity import ProductAffinities
 from models.artifact import Artifact
-from models.customer.conventions import FORMER_CONVENTIONS
 from models.driver import Ranking
 from models.evidence import Evidence, FeatureRecord
 from models.features import FEATURE
@@ -28,9 +28,9 @@ from models.segment import Segment
 from models.uplift import detectable_uplift
 from training import naming
 from training.affinities import orders_of
-from training.cleaning import Cleaned, clean
+from training.cleaning import Cleaned
 from training.cleaning_report import cleaning_report
-from training.customers import Customers, end_of_last_day
+from training.customers import Customers
 from training.drivers import purchase_drivers, segmentation_drivers
 from training.errors import TooFewCustomers, UnreadableSource
 from training.history import HORIZON, History
@@ -39,10 +39,10 @@ from training.identity import Identity, identify
 from training.lineage import Lineage, lineage
 from training.movements import Journeys, movements, unavailable, write_movers
 from training.outcomes import outcomes
+from training.preparation.prepare import Options, Prepared, prepare
 from training.profiles import Members, profile, spreads
 from training.publication import Described, Trained, publish
 from training.reading.lines import Lines
-from training.reading.source import read
 from training.rules import find_rules
 from training.study import Study, Wish, study
 from training.workspace import Workspace
@@ -56,15 +56,12 @@ FIT_THREADS = 1
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to train on and how. `as_of` None means the end of the last purchase day; `horizon` is in days."""
+    """What to train on and how. `horizon` is in days."""
 
     sources: Sequence[str]
     models_dir: Path
     playbooks: Playbooks
-    query: str | None = None
-    columns: Mapping[str, str] | None = None
-    date_format: str | None = None
-    as_of: datetime | None = None
+    options: Options = field(default_factory=Options)
     segments: Sequence[int] = range(3, 11)
     seed: int = 0
     horizon: int = HORIZON
@@ -96,13 +93,8 @@ def fit(order: Order, progress: Progress) -> Artifact:
     if order.movers is not None and not order.movers.parent.is_dir():
         raise UnreadableSource(f"cannot write {order.movers}: its folder does not exist")
     with Workspace() as workspace, threadpool_limits(FIT_THREADS):
-        progress("reading")
-        lines = read(
-            order.sources, workspace, query=order.query, columns=order.columns or {}, date_format=order.date_format
-        )
-        as_of = order.as_of or end_of_last_day(lines)
-        progress("cleaning")
-        cleaned = clean(lines, FORMER_CONVENTIONS, as_of, workspace)
+        prepared = prepare(order.sources, workspace, order.options, progress=progress)
+        lines, cleaned, as_of = prepared.lines, prepared.cleaned, prepared.as_of
         history = History(cleaned, as_of, order.horizon, workspace)
         progress("summarising customers")
         customers = history.customers(as_of)
@@ -120,7 +112,7 @@ def fit(order: Order, progress: Progress) -> Artifact:
         moved, journeys = _movements(history, customers, named, line)
         progress("publishing")
         trained = Trained(
-            described=_described(lines, as_of, cleaned, customers, found),
+            described=_described(prepared, customers, found),
             segmentation=found.segmentation,
             segment_ids=named.identity.ids,
             next_segment_id=named.identity.next_id,
@@ -281,22 +273,32 @@ def _write_movers(out: Path, journeys: Journeys | None, named: Named, line: Line
     write_movers(out, journeys, dict(zip(named.identity.ids, named.names, strict=True)) | before)
 
 
-def _described(lines: Lines, as_of: datetime, cleaned: Cleaned, customers: Customers, found: Study) -> Described:
-    first, last = (moment.to_pyarrow().as_py() for moment in (lines.table["at"].min(), lines.table["at"].max()))
+def _described(prepared: Prepared, customers: Customers, found: Study) -> Described:
+    first, last = _first_and_last(prepared)
     deciding = found.segmentation.recipe.features
     return Described(
         source="transactions",
-        as_of=as_of,
-        data=lines.fingerprint,
-        first=first.replace(tzinfo=UTC),
-        last=last.replace(tzinfo=UTC),
-        notes=lines.notes,
-        cleaning=cleaning_report(cleaned, customers.known.summaries),
-        conventions=FORMER_CONVENTIONS,
+        as_of=prepared.as_of,
+        data=prepared.lines.fingerprint,
+        first=first,
+        last=last,
+        notes=prepared.notes,
+        cleaning=cleaning_report(prepared.cleaned, customers.known.summaries),
+        conventions=prepared.conventions,
         features=tuple(_feature_record(name, name in deciding) for name in customers.features),
         values=customers.features,
         base=spreads(customers.features),
     )
+
+
+def _first_and_last(prepared: Prepared) -> tuple[datetime, datetime]:
+    """The first and the last plausible moment of any line."""
+    at, earliest = prepared.lines.table["at"], prepared.conventions.earliest
+    plausible = at < ibis.timestamp(prepared.end.replace(tzinfo=None).isoformat(sep=" "))
+    if earliest is not None:
+        plausible &= at >= ibis.timestamp(datetime.fromtimestamp(earliest, UTC).replace(tzinfo=None).isoformat(sep=" "))
+    moments = prepared.lines.table.filter(plausible).agg(first=at.min(), last=at.max()).to_pyarrow().to_pylist()[0]
+    return moments["first"].replace(tzinfo=UTC), moments["last"].replace(tzinfo=UTC)
 
 
 def _feature_record(name: str, decides: bool) -> FeatureRecord:

@@ -1,38 +1,34 @@
 """Read and clean a source and say what is in it, without training: what an analyst does first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from models.customer.conventions import FORMER_CONVENTIONS
+from models.customer.conventions import Conventions
 from models.evidence import CleaningReport, Record, SourceFile
-from training.cleaning import clean
 from training.cleaning_report import cleaning_report
-from training.customers import end_of_last_day
-from training.reading.source import read
+from training.preparation.prepare import Options, prepare
 from training.summaries import summarise
 from training.workspace import Workspace
 
 
 class Inspection(Record):
-    """What was read and what cleaning left of it at `as_of`."""
+    """What was read, which conventions it has, and what cleaning left of it at `as_of`."""
 
     as_of: datetime
     data: tuple[SourceFile, ...]
     notes: tuple[str, ...]
+    conventions: Conventions
     cleaning: CleaningReport
 
 
-def inspect(
-    sources: Sequence[str],
-    query: str | None,
-    columns: Mapping[str, str],
-    date_format: str | None,
-    as_of: datetime | None,
-) -> Inspection:
+def inspect(sources: Sequence[str], options: Options) -> Inspection:
     """Raises UnreadableSource where the source will not do."""
     with Workspace() as workspace:
-        lines = read(sources, workspace, query=query, columns=columns, date_format=date_format)
-        moment = as_of or end_of_last_day(lines)
-        cleaned = clean(lines, FORMER_CONVENTIONS, moment, workspace)
-        report = cleaning_report(cleaned, summarise(cleaned).summaries)
-        return Inspection(as_of=moment, data=lines.fingerprint, notes=lines.notes, cleaning=report)
+        prepared = prepare(sources, workspace, options)
+        return Inspection(
+            as_of=prepared.as_of,
+            data=prepared.lines.fingerprint,
+            notes=prepared.notes,
+            conventions=prepared.conventions,
+            cleaning=cleaning_report(prepared.cleaned, summarise(prepared.cleaned).summaries),
+        )

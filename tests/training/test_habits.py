@@ -13,15 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from models.customer.conventions import FORMER_CONVENTIONS
 from models.habit import WEEKDAYS, BestHour, BestWeekday, Habits, PreferredCountry, PreferredProduct
 from models.spread import Spread
-from training.cleaning import clean
 from training.cleaning_report import cleaning_report
-from training.customers import describe, end_of_last_day
+from training.customers import describe
 from training.habits import Bought, habits
+from training.preparation.prepare import Options, prepare
 from training.profiles import Members, profile
-from training.reading.source import read
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -48,9 +46,8 @@ def habits_of(text: str, segment_of: Mapping[str, int], folder: Path) -> dict[in
     file = folder / "lines.csv"
     file.write_text(text, "utf-8")
     with Workspace() as workspace:
-        lines = read([str(file)], workspace)
-        as_of = end_of_last_day(lines)
-        cleaned = clean(lines, FORMER_CONVENTIONS, as_of, workspace)
+        prepared = prepare([str(file)], workspace, Options())
+        lines, cleaned, as_of = prepared.lines, prepared.cleaned, prepared.as_of
         customers = describe(summarise(cleaned), as_of)
         ids = np.array([segment_of[one] for one in customers.known.ids], dtype=np.int64)
         members = Members(customers.known.ids, ids, customers.features, customers.known.summaries.country)
@@ -143,15 +140,15 @@ def test_who_buys_everything_prefers_everything_but_has_nothing_distinctive(tmp_
 LINE = st.fixed_dictionaries(
     {
         "customer": st.sampled_from(["a", "b", "c"]),
-        "invoice": st.sampled_from(["1", "2", "3", None]),
+        "order": st.sampled_from(["1", "2", "3"]),
         "product": st.sampled_from(["X", "Y", None]),
         "quantity": st.sampled_from([1.0, 2.0, 12.0, 0.1]),
-        "price": st.sampled_from([0.1, 0.85, 2.55]),
+        "value": st.sampled_from([0.1, 0.85, 2.55]),
         "at": st.integers(-3_000_000_000, 3_000_000_000).map(float) | st.sampled_from([0.0, 86_399.0, 1e9]),
     }
 )
 SEGMENT_OF = {"a": 1, "b": 1, "c": 2}
-SCHEMA = {"customer": "string", "invoice": "string", "product": "string", "quantity": "float64", "price": "float64",
+SCHEMA = {"customer": "string", "order": "string", "product": "string", "quantity": "float64", "value": "float64",
           "at": "float64", "segment": "int64"}  # fmt: skip
 
 
@@ -169,7 +166,7 @@ def habits_of_rows(rows: Sequence[dict[str, Any]]) -> dict[int, Habits]:
 def test_every_order_counts_once_at_its_first_line_in_whatever_order_the_lines_come(rows: list[dict[str, Any]]) -> None:
     first: dict[tuple[str, str], float] = {}
     for one in rows:
-        order = (one["customer"], one["invoice"] or f"at {one['at']}")
+        order = (one["customer"], one["order"])
         first[order] = min(first.get(order, one["at"]), one["at"])
     found = habits_of_rows(rows)
     assert sum(one.orders for one in found.values()) == len(first)
@@ -191,9 +188,8 @@ class Retail:
 
     def __init__(self, source: str, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.lines = read([source], workspace)
-        as_of = end_of_last_day(self.lines)
-        self.cleaned = clean(self.lines, FORMER_CONVENTIONS, as_of, workspace)
+        prepared = prepare([source], workspace, Options())
+        self.lines, self.cleaned, as_of = prepared.lines, prepared.cleaned, prepared.as_of
         summaries = summarise(self.cleaned)
         self.customers = describe(summaries, as_of)
         self.report = cleaning_report(self.cleaned, summaries.summaries)

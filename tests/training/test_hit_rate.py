@@ -4,14 +4,12 @@ import numpy as np
 from ibis import _ as row
 from threadpoolctl import threadpool_limits
 
-from models.customer.conventions import FORMER_CONVENTIONS
 from models.hit_rate import RecommendationRecord
 from tests.training.test_affinities import Row, orders_from
 from training.affinities import Orders, mine, orders_of
-from training.cleaning import clean
-from training.customers import describe, end_of_last_day
+from training.customers import describe
 from training.hit_rate import _before, measure, recommender
-from training.reading.source import read
+from training.preparation.prepare import Options, prepare
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -74,9 +72,8 @@ def test_a_shop_where_nobody_came_twice_is_not_measured() -> None:
 
 def test_on_the_real_shop_it_beats_popularity_and_own_repeats(retail: str) -> None:
     with Workspace() as workspace, threadpool_limits(1):
-        lines = read([retail], workspace, query=None, columns={}, date_format=None)
-        as_of = end_of_last_day(lines)
-        cleaned = clean(lines, FORMER_CONVENTIONS, as_of, workspace)
+        prepared = prepare([retail], workspace, Options())
+        lines, cleaned, as_of = prepared.lines, prepared.cleaned, prepared.as_of
         ids = describe(summarise(cleaned), as_of).known.ids
         kept = cleaned.purchases.filter(~row.undone)
         orders = orders_of(kept, lines.table, ids, np.ones(len(ids), dtype=np.int64), 0, workspace)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.artifact import Artifact
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.model import SegmentationModel
 from tests.training.conftest import Shop
 from tests.training.shops import demo_shop, given_to_anybody, history_of, train
