@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from models.axis import Values
 from models.category import expand
-from models.customer.customer_id import LONGEST
+from models.customer.customer_id import LONGEST, MISSING_IDS
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute_one
 from models.fold import fold
 from models.line import Line
@@ -27,6 +27,7 @@ from service.state import Service
 from service.store.assignment import Assignment
 from service.store.ulid import GivenIds, UlidFactory
 
+MOST_FAULTS = 20
 NO_ID = ""  # of an answer that is not stored
 CLOCK_SKEW = timedelta(days=1)  # a client's clock or time zone may be ahead; more is a wrong date
 
@@ -70,8 +71,12 @@ def _case_in(body: bytes, served: ServedModel, now: datetime) -> Case:
 def case_of(request: SegmentRequest | DecodedRequest, served: ServedModel, now: datetime) -> Case:
     """The features of the customer in a request, at its `as_of` or else `now`. Raises InvalidRequest."""
     sent_id: Any = request.customer_id
-    plain = type(sent_id) is str and sent_id.isalnum() and len(sent_id) <= LONGEST  # as nearly all are
-    customer_id = sent_id if plain else plain_customer_id(sent_id)
+    plain = type(sent_id) is str and sent_id.isalnum() and len(sent_id) <= LONGEST and sent_id not in MISSING_IDS
+    customer_id = sent_id if plain else plain_customer_id(sent_id)  # nearly all are plain
+    if customer_id.lower() in served.conventions.placeholder_ids:
+        raise InvalidRequest(
+            [Fault("/customer_id", "stands for no customer in this shop's data; send a customer's id")]
+        )
     as_of = request.as_of or now
     if as_of > now + CLOCK_SKEW:
         raise InvalidRequest([Fault("/as_of", f"is {as_of:%Y-%m-%d}, which has not come yet; send today or earlier")])
@@ -173,7 +178,8 @@ def _deciding(features: Mapping[str, Any], served: ServedModel) -> list[float]:
 
 
 def _from_transactions(customer_id: str, lines: Sequence[Line], served: ServedModel, as_of: datetime) -> Case:
-    folded = fold(lines, as_of.timestamp(), served.model.manifest.conventions)
+    _check_statuses(lines, served)
+    folded = fold(lines, as_of.timestamp(), served.conventions)
     if folded.summary is None:
         counted = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in folded.ignored.items())
         why = counted or "only returns, or all of it undone by them"
@@ -191,6 +197,23 @@ def _from_transactions(customer_id: str, lines: Sequence[Line], served: ServedMo
         features[MAIN_COUNTRY] = folded.summary.country
     decide = [features[name] for name in served.model.features]
     return Case(customer_id, as_of, decide, features, folded.ignored, folded.bought)
+
+
+def _check_statuses(lines: Sequence[Line], served: ServedModel) -> None:
+    faults = [
+        Fault(f"/transactions/{index}/status", _unknown_status(line.status, served))
+        for index, line in enumerate(lines)
+        if line.status is not None and served.conventions.meaning(line.status) is None
+    ]
+    if faults:
+        raise InvalidRequest(faults[:MOST_FAULTS])
+
+
+def _unknown_status(status: str, served: ServedModel) -> str:
+    known = ", ".join(sorted(served.conventions.statuses))
+    if not known:
+        return f"is {status!r}, and the data this model is of has no statuses; send only what was bought or returned"
+    return f"is {status!r}, which is not among those of the data this model is of: {known}"
 
 
 def _too_much(feature: Feature, value: object) -> str:

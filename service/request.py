@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from models.customer.customer_id import LONGEST, customer_id
+from models.customer.customer_id import EXACT_FLOAT, LONGEST, MISSING_IDS, customer_id, trimmed
 from models.evidence import FeatureRecord
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
@@ -27,7 +27,6 @@ from service.errors import Fault, InvalidRequest
 
 LONGEST_TEXT = 200
 LARGEST_LINE = 1e9
-INEXACT = 2**53  # from here on one float stands for several whole numbers
 YEARS = (1900, 2200)
 _PLAIN = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -77,15 +76,20 @@ CustomerId = Annotated[
 ]
 
 
+def is_plain_id(sent: object) -> bool:
+    """Whether an id is letters and digits, as nearly all are: then it is in its one form."""
+    return type(sent) is str and sent.isalnum() and len(sent) <= LONGEST and sent not in MISSING_IDS
+
+
 def plain_customer_id(sent: object) -> str:
     """The customer's id in its one form. Raises InvalidRequest for an id nobody can have."""
-    if isinstance(sent, str) and sent.isalnum() and len(sent) <= LONGEST:  # as nearly all are: nothing to mend
-        return sent
+    if is_plain_id(sent):
+        return str(sent)
     if isinstance(sent, bool) or not isinstance(sent, (str, int, float)):
         raise InvalidRequest([Fault("/customer_id", "must be text or a whole number")])
     if isinstance(sent, float) and not sent.is_integer():  # nor is NaN, nor infinity
         raise InvalidRequest([Fault("/customer_id", f"is {sent:g}, and must be text or a whole number")])
-    if isinstance(sent, float) and abs(sent) >= INEXACT:
+    if isinstance(sent, float) and abs(sent) >= EXACT_FLOAT:
         detail = f"is {sent:g}, a number of which digits may be lost; send it as text"
         raise InvalidRequest([Fault("/customer_id", detail)])
     if not isinstance(sent, str) and abs(sent) >= 10**LONGEST:
@@ -103,13 +107,14 @@ class _Sent(BaseModel):
 class Transaction(_Sent):
     """A line of one of the customer's invoices, as the shop's export has it. Times without a zone are UTC."""
 
-    invoice_no: Text | None = Field(None, description="Lines of one invoice make one order. C… is a cancellation.")
+    invoice_no: Text | None = Field(None, description="Lines of one invoice make one order.")
     stock_code: Text | None = Field(None, description="The product; case matters.")
     quantity: Amount = Field(description="Units; negative on a return.")
     invoice_date: Moment
-    unit_price: Amount = Field(description="Price of one unit, in the shop's currency.")
+    unit_price: Amount = Field(description="Price of one unit, in the shop's currency; may be negative on a return.")
     description: Text | None = None
     country: Text | None = None
+    status: Text | None = Field(None, description="What became of the order, in a word of the data the model is of.")
 
     _is_text = field_validator("invoice_date", mode="before")(_moment)
 
@@ -123,6 +128,7 @@ class Transaction(_Sent):
             price=self.unit_price,
             country=_told(self.country),
             description=_told(self.description),
+            status=_told(self.status),
         )
 
 
@@ -141,7 +147,8 @@ class SegmentRequest(_Sent):
     model_config = ConfigDict(json_schema_extra=_EXACTLY_ONE)
 
     customer_id: CustomerId = Field(
-        description="As the shop writes it; `17850`, `17850.0` and ` 17850 ` are one customer."
+        description="As the shop writes it; `17850`, `17850.0` and ` 17850 ` are one customer, and so "
+        "are `Dora@Example.org` and `dora@example.org`."
     )
     as_of: Moment | None = Field(None, description="The moment the features hold for; default: now.")
     features: Any = None
@@ -222,4 +229,4 @@ def _kind_in_table(model: SegmentationModel, record: FeatureRecord) -> Any:
 
 
 def _told(text: str | None) -> str | None:
-    return (text.strip() or None) if text is not None else None
+    return (trimmed(text) or None) if text is not None else None

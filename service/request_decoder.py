@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import astuple
 
+from models.customer.customer_id import trimmed
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
@@ -96,20 +97,22 @@ def _lines(transactions: Sequence[SentTransaction]) -> tuple[list[Line], int]:
     of keys that were sent."""
     new: Callable[..., Line] = tuple.__new__
     lines = []
-    keys = 7 * len(transactions)
+    keys = 8 * len(transactions)
     for sent in transactions:
-        invoice, product, quantity, date, price, country, description = astuple(sent)
-        keys -= (invoice is UNSET) + (product is UNSET) + (country is UNSET) + (description is UNSET)
+        invoice, product, quantity, date, price, country, description, status = astuple(sent)
+        keys -= (
+            (invoice is UNSET) + (product is UNSET) + (country is UNSET) + (description is UNSET) + (status is UNSET)
+        )
         fields = (
             _stripped(invoice), _stripped(product), quantity, _seconds(date), price, _stripped(country),
-            _stripped(description),
+            _stripped(description), _stripped(status),
         )  # fmt: skip
         lines.append(new(Line, fields))
     return lines, keys
 
 
 def _stripped(text: Any) -> str | None:
-    return (text.strip() or None) if text else None
+    return (trimmed(text) or None) if text else None
 
 
 @lru_cache(MOST_MOMENTS)

@@ -22,3 +22,4 @@ class SentTransaction(msgspec.Struct, forbid_unknown_fields=True, gc=False, kw_o
     unit_price: _Amount
     country: SentText | UnsetType | None = UNSET
     description: SentText | UnsetType | None = UNSET
+    status: SentText | UnsetType | None = UNSET

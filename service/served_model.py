@@ -28,6 +28,7 @@ class ServedModel:
         """`playbooks`, where given, stand in for those stored with the model."""
         self.model = model
         self.limits = limits
+        self.conventions = model.manifest.conventions
         self.outlook = _outlook(model)
         self.explainer = Explainer(model.scorer, model.segments, model.manifest.base, model.columns)
         self.names = [(segment.id, segment.name) for segment in model.segments]

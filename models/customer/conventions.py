@@ -69,9 +69,14 @@ class Conventions(BaseModel):
         """Whether a product code, matched without regard to case, stands for a discount on an order."""
         return product is not None and product.strip().upper() in self.discount_codes
 
+    @cached_property
+    def placeholder_ids(self) -> frozenset[str]:
+        """The placeholders, to look up an id in lower case."""
+        return frozenset(self.placeholders)
+
     def is_placeholder(self, customer: str) -> bool:
         """Whether a customer id stands for no customer."""
-        return bool(self.placeholders) and customer.lower() in self.placeholders
+        return customer.lower() in self.placeholder_ids
 
     def meaning(self, status: str) -> StatusMeaning | None:
         """What a status says of its line; None if the shop's data had no such status."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from models.customer.customer_id import MISSING_IDS
 from models.features import FEATURE, LARGEST
 from models.scorer import Placements
 from service.assigned import Case
@@ -96,7 +97,13 @@ def checked(
     refused: Callable[[Sequence[str]], Mapping[int, Exception]],
 ) -> CheckedColumns:  # fmt: skip
     """The customers with their faults. `refused` says which of the ids, by their places, may not be assigned."""
-    plain = [one if type(one) is str and one.isalnum() and len(one) <= 256 else None for one in sent.ids]
+    # As `is_plain_id` asks, without a call for each.
+    plain = [
+        one if type(one) is str and one.isalnum() and len(one) <= 256 and one not in MISSING_IDS else None
+        for one in sent.ids
+    ]
+    if placeholders := served.conventions.placeholder_ids:
+        plain = [None if one is not None and one.lower() in placeholders else one for one in plain]
     moments = [now] * len(sent) if sent.as_of is None else [one or now for one in sent.as_of]
     doubtful = _doubtful(sent, served)
     if sent.as_of is not None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from backports import zstd
 
+EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"  # of deflate
 LARGE = 30_000_000
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -137,7 +138,6 @@ BATCHES: Mapping[str, Callable[[], Hostile]] = {
     "zstd: empty lists": lambda: packed(zstd.compress, VALUES["empty lists"](), "zstd"),
     "zstd: more than may be unpacked": lambda: packed(zstd.compress, bytes(1_000_000_000), "zstd", most=33_554_432),
 }
-EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"  # of deflate
 
 
 def packed(pack: Callable[[bytes], bytes], body: bytes, encoding: str, most: int = LARGE) -> Hostile:

@@ -19,8 +19,9 @@ from models.summary import Summary
 from tests.shop import CONVENTIONS, LINES, day
 from training.cleaning import Cleaned, clean
 from training.cleaning_report import cleaning_report
+from training.preparation.prepare import prepare
 from training.reading.lines import SCHEMA, Lines
-from training.reading.read import read
+from training.reading.options import NO_OPTIONS
 from training.reading.text_columns import customer, text
 from training.summaries import NUMBERS, CustomerSummaries, summarise
 from training.workspace import Workspace
@@ -103,9 +104,9 @@ def test_lines_after_as_of_do_not_count() -> None:
 def real(retail: str) -> Iterator[Real]:
     """The real file read, cleaned and summed up."""
     with Workspace() as workspace:
-        lines = read([retail], workspace)
-        cleaned = clean(lines, FORMER_CONVENTIONS, AS_OF, workspace)
-        yield lines, cleaned, summarise(cleaned)
+        prepared = prepare([retail], workspace, NO_OPTIONS)
+        assert prepared.as_of == AS_OF
+        yield prepared.lines, prepared.cleaned, summarise(prepared.cleaned)
 
 
 def test_the_real_file_is_cleaned_to_the_known_counts(real: Real) -> None:

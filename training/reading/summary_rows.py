@@ -9,6 +9,7 @@ from typing import Any
 
 import ibis
 
+from models.customer.customer_id import SPACES
 from training.errors import UnreadableSource
 from training.reading.header import is_value
 from training.reading.text_columns import trim
@@ -64,9 +65,9 @@ def remove(table: Any, names: Sequence[str], where: str, workspace: Workspace) -
     for a header in which the columns come in a different order.
     """
     texts = [table[column] for column in table.columns]
-    blank = [(text.isnull() | ((text < "!") & (trim(text) == ""))) for text in texts]
+    blank = [(text.isnull() | ((text < "!") & (trim(text, SPACES) == ""))) for text in texts]
     nothing = ibis.and_(*blank)
-    first = ibis.coalesce(*(trim(text).nullif("") for text in texts)).lower()
+    first = ibis.coalesce(*(trim(text, SPACES).nullif("") for text in texts)).lower()
     named = [text for text, name in zip(texts, names, strict=True) if name][:2]
     header = ibis.and_(*(text.isin([name for name in names if name]) for text in named))
     numbered = table.mutate(row=table.rowid(), nothing=nothing)
