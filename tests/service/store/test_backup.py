@@ -144,7 +144,7 @@ def test_a_restored_backup_has_the_suppressions_and_erasures_made_since(
         assert [(one["what"], one["who"]) for one in acts] == [("customer.suppressed", "command line")]
     assert main(["audit", "verify"]) == 0
     capsys.readouterr()
-    assert main(["audit", "list", "--limit", "1"]) == 0
+    assert main(["audit", "list", "--limit", "9"]) == 0
     assert "database.restored  backup.sqlite3  by command line" in capsys.readouterr().out
 
 
