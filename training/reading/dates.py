@@ -325,15 +325,16 @@ def _reasons(found: _Found, column: DateColumn, tomorrow: date) -> list[tuple[st
     for by, said in (("row", "the rows are in the order of time"), ("number", "order numbers rise with time")):
         breaks = {order: _breaks(found, column, order, by) for order in ORDERS}
         for order, other in (ORDERS, tuple(ORDERS)[::-1]):
-            if breaks[order] <= 1 - SORTED and breaks[other] >= 1 - UNSORTED:
+            right, wrong = breaks[order], breaks[other]
+            if right is not None and wrong is not None and right <= 1 - SORTED and wrong >= 1 - UNSORTED:
                 reasons.append((order, f"so {said}"))
     return reasons
 
 
-def _breaks(found: _Found, column: DateColumn, order: str, by: str) -> float:
-    """The share of steps from one day to another that go against the direction of most.
+def _breaks(found: _Found, column: DateColumn, order: str, by: str) -> float | None:
+    """The share of steps from one day to another that go against the direction of most; None where steps are few.
 
-    By row the days may fall, by order number they rise. Too few steps tell nothing: they count as half broken.
+    By row the days may fall, by order number they rise.
     """
     rows = column.rows.filter(column.rows[by].notnull())
     dated = rows.select(by=rows[by], row=rows.row, at=_midnight(rows.day, found, order))
@@ -343,7 +344,7 @@ def _breaks(found: _Found, column: DateColumn, order: str, by: str) -> float:
     counted = steps.aggregate(rises=steps.rises.sum(), falls=steps.falls.sum()).to_pyarrow().to_pylist()[0]
     rises, falls = counted["rises"] or 0, counted["falls"] or 0
     if rises + falls < FEWEST_STEPS:
-        return 0.05
+        return None
     return (min(rises, falls) if by == "row" else falls) / (rises + falls)
 
 
@@ -352,9 +353,9 @@ def _midnight(day: Any, found: _Found, order: str) -> Any:
 
 
 def _years_first(where: str, found: _Found) -> UnreadableSource:
-    day_only, _, _ = found.example.partition(" ")
+    day_only, space, rest = found.example.partition(" ")
     separator = FORMS[found.form][1]
-    pattern = f"%y{separator}%m{separator}%d{_times(found.example)[0]}"
+    pattern = f"%y{separator}%m{separator}%d{_times(space + rest)[0]}"
     return UnreadableSource(
         f"{where} may have the year first or last: '{day_only}'. If it is first, say so with "
         f"--date-format '{pattern}'; else say month-first or day-first with --date-format."
@@ -391,9 +392,9 @@ def _reading(found: _Found, column: DateColumn, order: str, reason: str) -> Date
         return DateReading(found.form, patterns, f"{where} have the names of months, such as '{found.example}'.")
     if FORMS[found.form][1] is None:
         return DateReading(found.form, (), f"{where} are {_said(found.form)}.")
-    day_only, space, clock = found.example.partition(" ")
+    day_only, space, rest = found.example.partition(" ")
     comma = "," * day_only.endswith(",")
-    patterns = tuple(day + comma + time for time in _times(space + clock) for day in found.days(order))
+    patterns = tuple(day + comma + time for time in _times(space + rest) for day in found.days(order))
     because = f": {reason}" if reason else ""
     return DateReading(found.form, patterns, f"{where} are read {order}, such as '{found.example}'{because}.")
 

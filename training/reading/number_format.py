@@ -195,7 +195,7 @@ class _Evidence:
     """How many different values tell of each decimal sign, and an example of them.
 
     `point` and `comma` decide; `short_*` of these have no three digits after the sign, and no more to say;
-    `open_*` have three.
+    `open_*` have three. `whole` numbers have no sign, and `round` ones three digits after a comma, the last a zero.
     """
 
     point: int
@@ -208,6 +208,7 @@ class _Evidence:
     comma_example: str | None
     open_example: str | None
     whole: int
+    round: int
     dots: int
     commas: int
     spaces: int
@@ -235,6 +236,7 @@ def _evidence(column: Any) -> _Evidence:
                 "open_point": open_point,
                 "open_comma": open_comma,
                 "whole": core.re_search(r"^\d{1,3}$"),
+                "round": core.re_search(r"^[1-9]\d{0,2},\d\d0$"),
                 "dots": core.contains(POINT),
                 "commas": core.contains(COMMA),
                 "spaces": core.re_search(r"^[1-9]\d{0,2}(?: \d{3})+"),
@@ -264,8 +266,8 @@ def _decimal(where: str, name: str, evidence: _Evidence, semicolons: bool) -> st
     ):
         if count > short or (count and there <= SLIP * count):
             return sign
-    if evidence.whole and not evidence.open_point and not semicolons and opened:
-        # `800` beside `1,200`: not all have three decimals, and only where semicolons separate is the comma one's sign.
+    if evidence.whole and evidence.round and not evidence.open_point and not semicolons:
+        # Beside `800`, `1,200` is not of a column with three decimals, and without its last zeros it would be `1,2`.
         return POINT
     if opened:
         raise _question(where, name, str(evidence.open_example), semicolons)
@@ -306,7 +308,7 @@ def _says(where: str, name: str, decimal: str, grouping: str) -> str:
 
 
 def _for(pattern: str, decimal: str) -> str:
-    return pattern.replace("@", re.escape(decimal)).replace("%", OTHER[decimal])
+    return pattern.replace("@", re.escape(decimal)).replace("%", re.escape(OTHER[decimal]))
 
 
 def _proof(decimal: str) -> str:
