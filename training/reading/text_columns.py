@@ -1,7 +1,5 @@
 """Text out of a column of any type: trimmed, and null where a value only says that it is missing."""
 
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import ibis
@@ -25,18 +23,16 @@ def strlen(text: Any) -> Any:
 def text(column: Any) -> Any:
     """The column's values as trimmed text; null where they are missing."""
     string = _as_string(column)
-    # To trim costs more than to look, and hardly a value has spaces around it. Those of ASCII sort before "!", and
-    # whatever is not of ASCII is trimmed to be sure.
-    ends = reduce(or_, (string.endswith(space) for space in SPACES if space.isascii()))
-    at_hand = (string < "!") | ends | (strlen(string) != string.length())
-    trimmed = ibis.ifelse(at_hand, trim(string, SPACES), string)
+    # To trim and to compare with words costs more than to look, and hardly a value needs it. Of ASCII the white space
+    # sorts before "!"; what begins or ends with another character than ASCII is trimmed to be sure.
+    untrimmed = (string < "!") | (string > "~") | ~string.right(1).between("!", "~")
+    # What begins with a digit comes between "0" and ":", the character behind "9".
+    clearly_there = (strlen(string) > LONGEST_MISSING) | ((string >= "0") & (string < ":"))
     # Not `isin`: DuckDB makes a join of a long list, and a join loses the order of the rows.
     nothing = ibis.null("string")
-    told = trimmed.cases(*((word, nothing) for word in MISSING), else_=trimmed)
-    # Hardly a value can be one of the words, and to ask millions of values for eleven words takes seconds. Whatever
-    # begins with a digit comes between "0" and ":", the character behind "9".
-    clearly_there = (trimmed.length() > LONGEST_MISSING) | ((trimmed >= "0") & (trimmed < ":"))
-    return ibis.ifelse(clearly_there, trimmed, told)
+    trimmed = ibis.ifelse(untrimmed, trim(string, SPACES), string)
+    known = trimmed.cases(*((word, nothing) for word in MISSING), else_=trimmed)
+    return ibis.ifelse(~untrimmed & clearly_there, string, known)
 
 
 def identifier(written: Any) -> Any:
