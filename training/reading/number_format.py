@@ -110,8 +110,11 @@ class NumberFormat:
         """
         if column.type().is_numeric():
             return _finite(column.cast("float64"))
-        # Only what fails is looked at again: patterns are slow, and values with a sign are few.
-        return _finite(ibis.coalesce(self._plain_value(written), self._signed_value(written)))
+        # Only what fails is looked at again: patterns are slow, and values with a sign are few. All
+        # else is null there, because the engine works out for every row what stands twice in an expression.
+        number = self._plain_value(written)
+        failed = ibis.ifelse(number.isnull(), written, ibis.null("string"))
+        return _finite(ibis.coalesce(number, self._signed_value(failed)))
 
     def _plain_value(self, written: Any) -> Any:
         if self.decimal == POINT:
@@ -124,7 +127,8 @@ class NumberFormat:
         number = plain.re_extract(_cell(self._number, "number"), 1)
         for sign, meant in ((self.grouping, ""), (self.decimal, ".")):
             number = number.replace(sign, meant) if sign else number
-        signs = plain.re_replace(_cell(self._number, "sign"), r"\1\2\3\4\5\6")
+        signed = plain.re_replace(_cell(self._number, "sign"), r"\1\2\3\4\5\6")
+        signs = ibis.ifelse(plain.re_search(r"[-+()]"), signed, "")
         return number.try_cast("float64") * ibis.map(FACTORS).get(signs)
 
     @property
@@ -173,11 +177,11 @@ def is_number(written: Any) -> Any:
 
 def currency(written: Any) -> Any:
     """The currency in a cell such as `15.00 EUR` or `€`, by `CURRENCIES`; null where there is none."""
-    signs = _plain(written).re_replace(_cell(_ANY, "currency"), r"\1\2\3\4").replace(".", "").strip().upper()
+    cell = ibis.ifelse(written.try_cast("float64").isnull(), written, ibis.null("string"))
+    signs = _plain(cell).re_replace(_cell(_ANY, "currency"), r"\1\2\3\4").replace(".", "").strip().upper()
     codes = {sign.upper(): code for sign, code in CURRENCIES.items()}
     # In `$15.00 USD` the code says which dollar.
-    known = ibis.coalesce(_by(signs, codes), _by(signs.right(3), {code: code for code in _DATA["codes"]}))
-    return ibis.ifelse(written.try_cast("float64").notnull(), ibis.null("string"), known)
+    return ibis.coalesce(_by(signs, codes), _by(signs.right(3), {code: code for code in _DATA["codes"]}))
 
 
 def currencies(column: Any) -> dict[str, int]:
@@ -343,7 +347,9 @@ def _cell(number: str, captured: str, *, tail: bool = False) -> str:
 
 
 def _plain(written: Any) -> Any:
-    return translate(written, WRITTEN + DIGITS + UNSEEN, MEANT + "0123456789" * len(ZEROS))
+    # To translate takes longer than all else, and most values have plain signs only.
+    meant = translate(written, WRITTEN + DIGITS + UNSEEN, MEANT + "0123456789" * len(ZEROS))
+    return ibis.ifelse(written.re_search(r"[^ -_a-~]"), meant, written)
 
 
 def _plain_signs(written: str) -> str:
