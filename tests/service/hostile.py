@@ -128,7 +128,7 @@ BATCHES: Mapping[str, Callable[[], Hostile]] = {
     "CSV: a customer of wrong transactions": lambda: Hostile(filled(LINE_COLUMNS, b"1,,,,\n", b"", 60_000), CSV),
     "Arrow: empty record batches": lambda: Hostile(arrow(1, 20_000), ARROW),
     "Arrow: columns": lambda: Hostile(arrow(10_000, 1), ARROW),
-    "Arrow: nulls": lambda: Hostile(nulls(50_000), ARROW),
+    "Arrow: nulls": lambda: Hostile(nulls(20_000), ARROW),
     "gzip: empty members": lambda: Hostile(gzip.compress(b"") * (LARGE // 20), NDJSON, "gzip"),
     "gzip: members of a byte": lambda: Hostile(gzip.compress(b"\n") * 5_000, NDJSON, "gzip"),
     "gzip: one member without end": lambda: Hostile(
