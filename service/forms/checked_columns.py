@@ -115,7 +115,8 @@ def checked(
             case = _alone(sent, row, served, now)
             plain[row], moments[row] = case.customer_id, case.as_of
         except InvalidRequest as error:
-            plain[row], moments[row], wrong[row] = "", now, error
+            # Its traceback has a frame that has `wrong`: together they would stay until garbage is collected.
+            plain[row], moments[row], wrong[row] = "", now, error.with_traceback(None)
     ids = [one or "" for one in plain]
     return CheckedColumns(ids, moments, sent, {**refused(ids), **wrong}, served)
 

@@ -101,8 +101,8 @@ class _Records:
 
     @property
     def is_open(self) -> bool:
-        """Whether the next line belongs to a cell that began before."""
-        return self._held > 0
+        """Whether the next line belongs to a cell that began before, and is not too long already."""
+        return 0 < self._held <= MOST_LINE_BYTES
 
     def add(self, line: SentLine) -> Iterator[Record]:
         if line.content is None:

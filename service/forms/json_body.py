@@ -19,6 +19,7 @@ from service.strict_json import WHITE_SPACE, decode_json, key_is_there_twice
 
 NEITHER = "must be a list of customers, or an object that has columns and rows"
 MOST_KEYS = 100  # of such an object: it has three
+MOST_AT_ONCE = 4_000_000  # bytes that are decoded together before customers are counted: all of the usual form
 ROWS_AT_ONCE = 65_536  # bytes of rows that are decoded together
 _KEY = re.compile(rb'\s*("(?:[^"\\]|\\.)*")\s*:', re.DOTALL)
 
@@ -54,7 +55,7 @@ def read_json(body: bytes, served: ServedModel) -> Chunk:
 
 def _list(body: bytes, served: ServedModel) -> Chunk:
     """Each bad item by itself as what is wrong with it."""
-    places = _places(body, served) if len(body) > LARGE else None
+    places = _places(body, served) if len(body) > MOST_AT_ONCE else None
     sent = served.decode_list(body)
     if sent is not None and len(sent) <= served.limits.batch:
         return sent

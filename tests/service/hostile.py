@@ -11,6 +11,7 @@ from backports import zstd
 
 EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"  # of deflate
 LARGE = 30_000_000
+EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"  # of deflate
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 ARROW = "application/vnd.apache.arrow.stream"
 FEATURE_COLUMNS = b"customer_id,recency,frequency,monetary,tenure,mean_gap,distinct_products\n"
@@ -120,15 +121,17 @@ BATCHES: Mapping[str, Callable[[], Hostile]] = {
     "CSV: columns": lambda: Hostile(b"a," * 500_000 + b"\n", CSV),
     "CSV: cells": lambda: Hostile(FEATURE_COLUMNS + (b"," * 1_000_000 + b"\n") * 30, CSV),
     "CSV: rows of nothing": lambda: Hostile(FEATURE_COLUMNS + b",,,,,,\n" * 50_000, CSV),
-    "CSV: a cell of lines": lambda: Hostile(FEATURE_COLUMNS + b'"' + b"\n" * LARGE, CSV),
+    "CSV: a cell of lines": lambda: Hostile(FEATURE_COLUMNS + b'"' + b"\n" * 3_000_000, CSV),
     "CSV: quotes": lambda: Hostile(FEATURE_COLUMNS + b'"' * LARGE, CSV),
-    "CSV: a customer of many transactions": lambda: Hostile(filled(LINE_COLUMNS, b"1,7,1,2011-12-01,1\n", b""), CSV),
+    "CSV: a customer of many transactions": lambda: Hostile(
+        filled(LINE_COLUMNS, b"1,7,1,2011-12-01,1\n", b"", 3_000_000), CSV
+    ),
     "CSV: a customer of wrong transactions": lambda: Hostile(filled(LINE_COLUMNS, b"1,,,,\n", b"", 60_000), CSV),
     "Arrow: empty record batches": lambda: Hostile(arrow(1, 20_000), ARROW),
     "Arrow: columns": lambda: Hostile(arrow(10_000, 1), ARROW),
-    "Arrow: nulls": lambda: Hostile(nulls(50_000), ARROW),
+    "Arrow: nulls": lambda: Hostile(nulls(20_000), ARROW),
     "gzip: empty members": lambda: Hostile(gzip.compress(b"") * (LARGE // 20), NDJSON, "gzip"),
-    "gzip: members of a byte": lambda: Hostile(gzip.compress(b"\n") * 100_000, NDJSON, "gzip"),
+    "gzip: members of a byte": lambda: Hostile(gzip.compress(b"\n") * 5_000, NDJSON, "gzip"),
     "gzip: one member without end": lambda: Hostile(
         gzip.compress(b"")[:10] + EMPTY_BLOCK * (LARGE // 5), NDJSON, "gzip"
     ),
