@@ -88,16 +88,28 @@ def test_no_setting_is_documented_that_there_is_not() -> None:
 # HTTP ----------------------------------------------------------------------------------------------
 
 
-def calls(folder: Path) -> Iterator[str]:
+def calls(folder: Path) -> Mapping[str, list[str]]:
+    """Every call with the statuses that the OpenAPI document has for it."""
     url = SecretStr(f"sqlite:///{folder}/store.sqlite3")
     document = create_app(Settings(database_url=url, models_dir=folder)).openapi()
-    for path, methods in document["paths"].items():
-        yield from (f"{method.upper()} {path}" for method in methods)
+    return {
+        f"{method.upper()} {path}": sorted(call["responses"])
+        for path, methods in document["paths"].items()
+        for method, call in methods.items()
+    }
 
 
 def test_every_call_is_in_the_table_of_calls_and_no_other(tmp_path: Path) -> None:
     listed = [row[0].strip("`") for row in rows_of("docs/http.md") if re.match(r"`[A-Z]+ /", row[0])]
     assert sorted(listed) == sorted(calls(tmp_path))
+
+
+def test_the_table_of_calls_has_the_statuses_of_the_openapi_document(tmp_path: Path) -> None:
+    of_any_call = {"200", "401", "403", "422", "429", "503"}  # named below the table
+    for call, statuses in calls(tmp_path).items():
+        assert "422" in statuses
+        assert row_named("docs/http.md", call)[2] == ", ".join(one for one in statuses if one not in of_any_call), call
+        assert ("400" in statuses) >= ("{" in call)
 
 
 def test_every_call_is_described_outside_the_table_of_calls(tmp_path: Path) -> None:

@@ -42,10 +42,10 @@ class Route(APIRoute):
 def check_query(query: bytes, known: Sequence[str]) -> None:
     """Raises InvalidRequest for parameters that are not known, and for those that come twice."""
     sent = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-    unknown = [Fault(_shown(name), _unknown(name, known)) for name in sent if name not in known]
     repeated = [Fault(name, f"is sent {sent[name]} times; send it once") for name in known if sent[name] > 1]
+    unknown = [name for name in sent if name not in known][:MOST]
     if unknown or repeated:
-        raise InvalidRequest([*unknown, *repeated][:MOST])
+        raise InvalidRequest([*(Fault(_shown(name), _unknown(name, known)) for name in unknown), *repeated])
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

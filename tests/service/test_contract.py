@@ -113,6 +113,17 @@ def along_links(api: Any) -> Run:
     return Run(api)
 
 
+def test_a_parameter_that_no_call_documents_is_refused_as_documented(shared_url: str, own_models_dir: Path) -> None:
+    with described(shared_url, own_models_dir, EXAMPLES) as api:
+        for operation in (found.ok() for found in api.get_all_operations()):
+            case = operation.Case(path_parameters={one.name: "1" for one in operation.path_parameters})
+            for query in ({"dryrun": "true"}, {"supress": "true"}, {"limit ": "1"}, {"x": ""}, {"Cursor": "MQ"}):
+                case.query = query
+                response = case.call()
+                assert response.status_code == 422, (operation.label, query)
+                case.validate_response(response)
+
+
 def test_every_call_does_what_is_documented_whatever_is_sent(shared_url: str, own_models_dir: Path, fuzz: int) -> None:
     with described(shared_url, own_models_dir, EXAMPLES * fuzz) as api:
         api.validate()
