@@ -42,13 +42,13 @@ def find_header(rows: Sequence[Sequence[str]]) -> Header | None:
     best = None
     for at, row in enumerate(rows):
         values = sum(map(is_value, row))
-        full = cells[at] >= MOSTLY * usual and len(row) >= usual
-        names = full and 2 * values <= cells[at] and not any(map(_names_nothing, row))
         # A title may have several cells, too: of the rows above the first with values the fullest is the header.
-        if names and (best is None or cells[at] > cells[best]):
-            best = at
         if best is not None and values:
             break
+        full = cells[at] >= MOSTLY * usual and len(row) >= usual
+        names = full and 2 * values <= cells[at] and not any(map(_names_nothing, row))
+        if names and (best is None or cells[at] > cells[best]):
+            best = at
     if best is None:
         return None
     below = rows[best + 1 :]

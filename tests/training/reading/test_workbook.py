@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -7,6 +8,7 @@ import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from tests.training.reading.tables import cells, only
+from training.__main__ import main
 from training.errors import UnreadableSource
 from training.reading.source import open_file
 from training.workspace import Workspace
@@ -98,3 +100,11 @@ def test_a_damaged_workbook_is_refused_in_words(workspace: Workspace, tmp_path: 
     (tmp_path / "a.xlsx").write_bytes(content)
     with pytest.raises(UnreadableSource, match=r"a\.xlsx: the .*workbook is damaged[^()]*$"):
         open_file(tmp_path / "a.xlsx", workspace)
+
+
+def test_the_command_line_names_sheets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(workbook(tmp_path / "a.xlsx", None, One=[HEADER, *ROWS], Two=[HEADER, *ROWS]))
+    assert main(["inspect", file]) == 1
+    assert "--sheet NAME" in capsys.readouterr().err
+    assert main(["inspect", file, "--sheet", "Two", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["data"][0]["rows"] == len(ROWS)
