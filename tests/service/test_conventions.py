@@ -81,7 +81,9 @@ def test_a_placeholder_is_no_customer(served: ServedModel, customer: str) -> Non
 )
 def test_no_form_takes_an_id_that_is_none(shared_client: TestClient, customer: object) -> None:
     assert shared_client.post("/segment?dry_run=true", json=by_features(customer)).status_code == 422
-    items = shared_client.post("/segment/batch?dry_run=true", json=[by_features(customer), by_features("17850")]).json()
+    items = shared_client.post(
+        "/segment/batch?dry_run=true", json=[by_features(customer), by_features("17850")]
+    ).json()["results"]
     assert ["problem" in item for item in items] == [True, False]
 
 

@@ -1,7 +1,5 @@
 """Text out of a column of any type: trimmed, and null where a value only says that it is missing."""
 
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import ibis
@@ -27,8 +25,7 @@ def text(column: Any) -> Any:
     string = _as_string(column)
     # To trim costs more than to look, and hardly a value has spaces around it. Those of ASCII sort before "!", and
     # whatever is not of ASCII is trimmed to be sure.
-    ends = reduce(or_, (string.endswith(space) for space in SPACES if space.isascii()))
-    at_hand = (string < "!") | ends | (strlen(string) != string.length())
+    at_hand = (string < "!") | (string.right(1) < "!") | (strlen(string) != string.length())
     trimmed = ibis.ifelse(at_hand, trim(string, SPACES), string)
     # Not `isin`: DuckDB makes a join of a long list, and a join loses the order of the rows.
     nothing = ibis.null("string")
