@@ -70,8 +70,6 @@ def kind(
         return letters[invoice[0]]
     if quantity <= 0:
         return "quantity_not_positive"
-    if price < 0:
-        return "negative_price"
-    if price == 0:
-        return "price_not_positive"
+    if price <= 0:
+        return "negative_price" if price < 0 else "price_not_positive"
     return None

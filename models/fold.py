@@ -43,25 +43,26 @@ def fold(lines: Iterable[Line], as_of: float, conventions: Conventions) -> Folde
     seen: set[Line] = set()
     for line in lines:
         rule = kind(line, earliest, as_of, statuses, letters)
-        if rule and not RULE[rule].returns:
-            ignored[rule] += 1
-            continue
-        if rule and not (line.price and line.quantity):
-            ignored["quantity_not_positive" if line.price else "price_not_positive"] += 1
-            continue
-        of_discount = False
+        if rule:
+            if not RULE[rule].returns:
+                ignored[rule] += 1
+                continue
+            if not (line.price and line.quantity):
+                ignored["quantity_not_positive" if line.price else "price_not_positive"] += 1
+                continue
+        sort = returns if rule else purchases
         if is_non_product(line.product):
-            of_discount = rule in NEGATIVE_VALUE and conventions.is_discount(line.product)
-            if not of_discount:
+            if rule not in NEGATIVE_VALUE or not conventions.is_discount(line.product):
                 ignored["non_product"] += 1
                 continue
+            sort = discounts
         if duplicates:
             known = len(seen)
             seen.add(line)  # looked up and added at once: to hash a line costs more than all else asked of it
             if len(seen) == known and can_be_duplicate(line):
                 ignored["duplicate"] += 1
                 continue
-        (discounts if of_discount else returns if rule else purchases).append(line)
+        sort.append(line)
     kept = without_cancelled(purchases, returns)
     orders = [_order(line) for line in kept]
     products = _by_product(kept, orders)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import astuple
 
-from models.customer.customer_id import trimmed
+from models.customer.customer_id import SPACES
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
@@ -105,14 +105,16 @@ def _lines(transactions: Sequence[SentTransaction]) -> tuple[list[Line], int]:
         )
         fields = (
             _stripped(invoice), _stripped(product), quantity, _seconds(date), price, _stripped(country),
-            _stripped(description), _stripped(status),
+            _stripped(description) if description else None, _stripped(status) if status else None,
         )  # fmt: skip
         lines.append(new(Line, fields))
     return lines, keys
 
 
 def _stripped(text: Any) -> str | None:
-    return (trimmed(text) or None) if text else None
+    if not text:
+        return None
+    return (text.strip() if text.isascii() else text.strip(SPACES)) or None  # as `trimmed` does, without its call
 
 
 @lru_cache(MOST_MOMENTS)

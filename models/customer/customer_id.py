@@ -46,8 +46,10 @@ def customer_id(text: str) -> str:
         )
     if whole:
         found = whole.group(1)
+    if not found:
+        raise ValueError("a customer id must not be empty")
     if found in MISSING_IDS:
-        raise ValueError("a customer id must not be empty, nor a word for a missing value such as nan, None or NULL")
+        raise ValueError(f"a customer id must not be a word for a missing value, such as {found}")
     if len(found) > LONGEST:
         raise ValueError(f"a customer id has at most {LONGEST} characters, this one has {len(found):,}")
     if has_forbidden_character(found):

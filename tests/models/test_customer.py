@@ -95,7 +95,7 @@ def test_ids_that_only_look_alike_are_kept(kept: str) -> None:
     assert customer_id(kept) == kept.removesuffix(".0")
 
 
-@pytest.mark.parametrize("word", ["nan", "None", "NULL", " null ", "NaT", "<NA>", "#N/A", "\u200b"])
+@pytest.mark.parametrize("word", ["nan", "None", "NULL", " null ", "NaT", "<NA>", "#N/A"])
 def test_a_word_for_a_missing_value_is_no_id(word: str) -> None:
     with pytest.raises(ValueError, match="missing value"):
         customer_id(word)

@@ -60,11 +60,11 @@ def cancellation_letters(lines: Lines, workspace: Workspace) -> Decision[tuple[s
             f"{shown} are cancellations: {again:.0%} of their positive lines repeat an earlier line of the customer "
             f"({usual:.0%} of other lines do).",
         )
-    if marked.negative <= HARDLY_ANY * valued and again < max(MOSTLY, BEYOND_HABIT * usual):
+    if marked.negative <= HARDLY_ANY * valued and again <= max(HARDLY_ANY, BEYOND_HABIT * usual):
         return Decision(
             (),
-            f"{shown} are orders as others: {marked.positive:,} of their {valued:,} lines have a positive value and no "
-            "counterpart.",
+            f"{shown} are orders as others: {marked.positive:,} of their {valued:,} lines have a positive value, and "
+            "they hardly repeat earlier lines of the customer more often than other lines do.",
         )
     raise UnreadableSource(
         f"{shown} may be cancellations or orders: {marked.negative:,} of their {valued:,} lines have a negative value, "
