@@ -13,6 +13,7 @@ from models.hit_rate import RecommendationRecord
 from models.movement import Movements
 from models.rule import Rules
 from models.spread import Spread
+from models.table_reading import TableReading
 
 VERSION_PATTERN = re.compile(r"[0-9]{8}-[0-9a-f]{16}")
 
@@ -28,8 +29,8 @@ class Manifest(Record):
     """Stored as `manifest.json`; the artifact's version is its date and the digest of these bytes.
 
     `source` says whether customers were described by their transactions or came as a table, one row each; a table has
-    no `cleaning` and no dates. `drivers` rank the features, `rules` say the segments in short, `recommendations` how
-    good the products are, `movements` who moved since the model before.
+    no `cleaning` and no dates, and `table` says how it was read. `drivers` rank the features, `rules` say the segments
+    in short, `recommendations` how good the products are, `movements` who moved since the model before.
     """
 
     format: Literal[2] = 2
@@ -46,6 +47,7 @@ class Manifest(Record):
     data_last: AwareDatetime | None
     notes: tuple[str, ...]
     cleaning: CleaningReport | None
+    table: TableReading | None = None
     selection: Selection
     evidence: Evidence
     drivers: tuple[Ranking, ...]

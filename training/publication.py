@@ -40,6 +40,7 @@ from models.scorer import Scorer
 from models.scorer_arrays import ScorerArrays
 from models.segment import Segment
 from models.spread import Spread
+from models.table_reading import TableReading
 from training.map import map_of
 from training.segmentation import FIT_SAMPLE, Segmentation, sampled
 
@@ -61,6 +62,7 @@ class Described:
     features: tuple[FeatureRecord, ...]
     values: Mapping[str, Values]
     base: Mapping[str, Spread]
+    table: TableReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def publish(
             data_last=described.last,
             notes=described.notes,
             cleaning=described.cleaning,
+            table=described.table,
             selection=trained.segmentation.selection,
             evidence=trained.evidence,
             drivers=trained.drivers,

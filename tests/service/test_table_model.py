@@ -16,6 +16,7 @@ from service import __main__ as command_line
 from tests.club import AS_OF, TOWNS, club, write_table
 from tests.service.serving import TestClient, serving, settings_for
 from training.fit_table import TableOrder, fit_table
+from training.table_columns import Columns
 
 FEATURES = {"spent": 480.0, "club": "gold", "town": TOWNS[2]}
 
@@ -25,7 +26,7 @@ def club_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry whose active model decides by what is spent, by club and by town; `recency` only describes."""
     folder = tmp_path_factory.mktemp("club")
     order = TableOrder(
-        write_table(folder / "club.csv", club(300)), "id", ("spent", "club", "town"), None, AS_OF, folder / "models",
+        write_table(folder / "club.csv", club(300)), Columns("id", ("spent", "club", "town")), AS_OF, folder / "models",
         load_playbooks(), segments=range(5, 7),
     )  # fmt: skip
     Registry(order.models_dir).activate(fit_table(order, lambda _: None).version)

@@ -5,8 +5,8 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
-# How exports write "nothing". Not `NA`: that is Namibia.
-MISSING = ("", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "NaT", "<NA>", "#N/A")
+from models.missing import MISSING
+
 LONGEST_MISSING = max(map(len, MISSING))
 
 
