@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 
 from models.driver import Ranking
 from models.evidence import CleaningReport, Evidence, FeatureRecord, Record, Selection, SourceFile
+from models.features import MAIN_COUNTRY
 from models.hit_rate import RecommendationRecord
 from models.movement import Movements
 from models.rule import Rules
@@ -57,6 +58,12 @@ class Manifest(Record):
     previous: str | None
     libraries: dict[str, str]
     files: dict[str, FileRecord]
+
+    @property
+    def scored_features(self) -> tuple[str, ...]:
+        """What a table of customers to be scored may have: the features, and of a shop's customers the main country."""
+        names = tuple(feature.name for feature in self.features)
+        return names if self.source == "customers" else (*names, MAIN_COUNTRY)
 
     def to_bytes(self) -> bytes:
         """The canonical text: the same manifest gives the same bytes."""

@@ -166,7 +166,12 @@ def _table(rows: TableRows, asked: Columns) -> CustomerTable:
         features=features,
         levels=levels,
         fingerprint=(rows.fingerprint,),
-        notes=(*rows.notes, *_notes(used, deciding, rows, ids), *(f"Left out: {said}" for said in left_out.values())),
+        notes=(
+            *rows.notes,
+            *([rows.left_out] if rows.left_out else []),
+            *_notes(used, deciding, rows, ids),
+            *(f"Left out: {said}" for said in left_out.values()),
+        ),
         reading=TableReading(
             id=None if rows.numbered else rows.columns[ID],
             missing=rows.missing,
@@ -177,7 +182,7 @@ def _table(rows: TableRows, asked: Columns) -> CustomerTable:
 
 def _ids(rows: TableRows) -> tuple[str, ...]:
     rows.check_ids()
-    name, written = rows.columns[ID], _fetched(rows.written(ID)).to_pylist()
+    name, written = rows.columns[ID], _fetched(rows, rows.text(ID)).to_pylist()
     if empty := [index for index, sent in enumerate(written) if sent is None]:
         raise UnreadableSource(
             f"{rows.where}: '{name}' is empty for {_customers(len(empty))} ({_places(empty)}); "
@@ -206,12 +211,12 @@ def _repeated(name: str, ids: Sequence[str]) -> str:
 def _column(rows: TableRows, field: str) -> _Column:
     """A column in the form most of its values have."""
     name, numbers = rows.columns[field], rows.numbers(field)
-    read = numbers.table
+    read = rows.table.select("row", written=numbers.written, value=numbers.value)
     counted = read.aggregate(present=row.written.count(), numbers=row.value.count()).to_pyarrow().to_pylist()[0]
     if not counted["present"] or counted["numbers"] < NUMERIC * counted["present"]:
-        words = tuple(_fetched(rows.written(field)).to_pylist())
+        words = tuple(_fetched(rows, rows.text(field)).to_pylist())
         return _Column(name, None, words, tuple(index for index, word in enumerate(words) if word is None), ())
-    numeric = np.asarray(_fetched(read.select("row", "value")).to_numpy(zero_copy_only=False), dtype=np.float64)
+    numeric = np.asarray(_fetched(rows, numbers.value).to_numpy(zero_copy_only=False), dtype=np.float64)
     gaps = read.filter(row.value.isnull()).order_by("row").to_pyarrow().to_pylist()
     missing = tuple(one["row"] for one in gaps if one["written"] is None)
     unreadable = tuple((one["row"], one["written"]) for one in gaps if one["written"] is not None)
@@ -234,9 +239,9 @@ def _ask_of_sentinels(rows: TableRows, found: Sequence[_Column], not_missing: Se
         raise UnreadableSource(f"{rows.where}: {' '.join(told)}")
 
 
-def _fetched(table: Any) -> Any:
-    """The column `value` in the order of the rows, as one Arrow array."""
-    return table.order_by("row").to_pyarrow()["value"].combine_chunks()
+def _fetched(rows: TableRows, value: Any) -> Any:
+    """A value of each row, in their order, as one Arrow array."""
+    return rows.table.select("row", value=value).order_by("row").to_pyarrow()["value"].combine_chunks()
 
 
 def _faults(column: _Column, count: int) -> list[str]:

@@ -42,18 +42,20 @@ def match(wanted: str, names: Sequence[str], where: str) -> str:
     raise UnreadableSource(f"{where} has no column called '{wanted}'; its columns are {_list(names)}.")
 
 
-def match_id(wanted: str, names: Sequence[str], where: str) -> str | None:
+def match_id(wanted: str, names: Sequence[str], where: str, option: str) -> str | None:
     """The column of the customer's id; None to number customers: NUMBERED is wanted, and no column is called so.
 
-    Raises UnreadableSource.
+    `option` is what names the column on the command line. Raises UnreadableSource.
     """
     if wanted == NUMBERED and not any(_reduced(name) == NUMBERED for name in names):
         return None
     try:
         return match(wanted, names, where)
     except UnreadableSource as error:
-        advice = f" Name the column of the customer's id with --id, or number the customers with --id {NUMBERED}."
-        raise UnreadableSource(f"{error}{advice}") from None
+        raise UnreadableSource(
+            f"{error} Name the column of the customer's id with {option}NAME, or number the customers with "
+            f"{option}{NUMBERED}."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Columns:
         """
         if not self.features:
             raise UnreadableSource("No column is to decide the segment; name one or more with --features.")
-        id_column = match_id(self.id, names, where)
+        id_column = match_id(self.id, names, where, "--id ")
         deciding = [match(one, names, where) for one in self.features]
         if twice := {one for one in deciding if deciding.count(one) > 1 or one == id_column}:
             raise UnreadableSource(f"{where}: {_list(sorted(twice))} is named twice among --id and --features.")
@@ -88,6 +90,15 @@ class Columns:
         chosen = [*deciding, *(one for one in describing if one not in (id_column, *deciding))]
         fields = {ID: id_column} if id_column is not None else {}
         return fields | {f"c{index}": name for index, name in enumerate(chosen)}
+
+
+def matching(wanted: str, names: Sequence[str], where: str) -> str | None:
+    """As `match`, and None where no column is meant."""
+    return match(wanted, names, where) if any(_alike(wanted, name) for name in names) else None
+
+
+def _alike(wanted: str, name: str) -> bool:
+    return bool(name) and any(way(name) == _reduced(wanted) for way in (_reduced, lambda one: _reduced(label(one))))
 
 
 def _reduced(name: str) -> str:

@@ -34,7 +34,7 @@ class TableRows:
     """The chosen columns in the file's order: `row` (from 0), numbers where the file has them, else trimmed text.
 
     `columns` gives each field's name in the file; customers are `numbered` where it has no ids. `missing` are the
-    values that stand for a missing one in every column but the id's.
+    values that stand for a missing one in every column but the id's. `left_out` says which lines could not be taken.
     """
 
     where: str
@@ -45,11 +45,13 @@ class TableRows:
     count: int
     fingerprint: SourceFile
     notes: tuple[str, ...]
+    left_out: str
     missing: tuple[str, ...]
 
-    def written(self, field: str) -> Any:
-        """The values of a column as text, null where missing: a table of `row` and `value`."""
-        return self.table.select("row", value=self._text(field))
+    def text(self, field: str) -> Any:
+        """The values of a column as text, null where missing."""
+        column = self.table[field]
+        return text(column) if column.type().is_numeric() else column
 
     def numbers(self, field: str, recorded: str | None = None) -> "Numbers":
         """The values of a column as numbers; `recorded` is the form that a model has for the column.
@@ -60,16 +62,12 @@ class TableRows:
         reading, form = PLAIN, None
         if not column.type().is_numeric():
             reading, form = decide_numbers(self._part(), field, recorded)
-        told = self.table.select("row", written=self._text(field), value=reading.value(column, column))
-        said_missing = missing_numbers(self.missing)
-        if said_missing:
-            gap = told.value.isin(list(said_missing))
-            told = told.mutate(
-                written=ibis.ifelse(gap, ibis.null("string"), told.written),
-                value=ibis.ifelse(gap, ibis.null("float64"), told.value),
-            )
-        beyond = ibis.null("float64")
-        return Numbers(told.mutate(value=(told.value.abs() <= LARGEST).ifelse(told.value, beyond)), form, reading.says)
+        written, value = self.text(field), reading.value(column, column)
+        if said_missing := missing_numbers(self.missing):
+            gap = value.isin(list(said_missing)).fill_null(False)
+            written = ibis.ifelse(gap, ibis.null("string"), written)
+            value = ibis.ifelse(gap, ibis.null("float64"), value)
+        return Numbers(written, (value.abs() <= LARGEST).ifelse(value, ibis.null("float64")), form, reading.says)
 
     def check_ids(self) -> None:
         """Raises UnreadableSource for ids that are floats too large to be whole."""
@@ -83,22 +81,20 @@ class TableRows:
                 "that has lost its last digits, so that different customers look alike. Export ids as text."
             )
 
-    def _text(self, field: str) -> Any:
-        column = self.table[field]
-        return text(column) if column.type().is_numeric() else column
-
     def _part(self) -> Part:
         return Part(self.where, self.table, self.columns, self.semicolons)
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A table of `row`, `written` and `value`: null where missing; `value` also where it is no number up to LARGEST.
+    """Expressions of a `TableRows.table`: `written` is null where missing, `value` also where it is no number up to
+    LARGEST.
 
-    `form` is the form that the numbers of a text column are written in, None where all of them are plain.
+    `form` is how the numbers of a text column are written, None where plainly.
     """
 
-    table: Any
+    written: Any
+    value: Any
     form: str | None
     says: str
 
@@ -139,7 +135,8 @@ def _stored(opened: Opened, missing: Sequence[str], workspace: Workspace) -> Tab
         semicolons=part.semicolons,
         count=count,
         fingerprint=file,
-        notes=(*opened.notes, *([note] if note else [])),
+        notes=opened.notes,
+        left_out=note,
         missing=tuple(missing),
     )
 
