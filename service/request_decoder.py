@@ -12,6 +12,7 @@ from msgspec.structs import astuple
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
+from models.table_reading import TableReading
 from service.request import plain_moment
 from service.sent_transaction import SentText, SentTransaction
 
@@ -37,6 +38,7 @@ class RequestDecoder:
     def __init__(self, model: SegmentationModel, max_transactions: int) -> None:
         """`model` is of transactions: its features have names known here, and are numbers."""
         self._most = max_transactions
+        self._reading = model.manifest.table or TableReading(id=None)
         self._names = [*(record.name for record in model.manifest.features), MAIN_COUNTRY]
         request = msgspec.defstruct(
             "Request",
@@ -60,6 +62,8 @@ class RequestDecoder:
             if sent.features is not None:
                 told = zip(self._names, astuple(sent.features), strict=True)
                 features = {name: value for name, value in told if value is not UNSET}
+                if self._reading.is_missing(features.get(MAIN_COUNTRY)):
+                    features[MAIN_COUNTRY] = None
             transactions: list[Line] | None = None
             if sent.transactions is not None:
                 if not 1 <= len(sent.transactions) <= self._most:

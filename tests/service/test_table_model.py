@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from models.artifact import read_artifact
@@ -14,6 +15,7 @@ from models.playbook import load_playbooks
 from models.registry import Registry
 from service import __main__ as command_line
 from tests.club import AS_OF, TOWNS, club, write_table
+from tests.service.forms.sent import ipc
 from tests.service.serving import TestClient, serving, settings_for
 from training.fit_table import TableOrder, fit_table
 from training.table_columns import Columns
@@ -196,3 +198,40 @@ def test_a_bad_row_says_so_and_another_table_is_refused(score: Score, tmp_path: 
     )
     code, said = score(tmp_path / "none.csv", "--out", out)
     assert (code, "is no file" in said) == (1, True)
+
+
+# Missing values are missing at every entrance
+
+
+MISSING_TEXTS = ("", " ", "\u00a0", "nan", "None", "NULL", "N/A", "-")
+
+
+@pytest.mark.parametrize("value", [None, *MISSING_TEXTS])
+@pytest.mark.parametrize("feature", ["recency"])
+def test_what_only_describes_may_be_missing_in_every_way(client: TestClient, feature: str, value: str | None) -> None:
+    assert answered(client, {**FEATURES, feature: value})["features"] == FEATURES
+
+
+@pytest.mark.parametrize("value", ["", "nan", "None", "NULL", "N/A", "-"])
+@pytest.mark.parametrize("form", ["csv", "arrow"])
+def test_tables_over_http_have_missing_values_too(client: TestClient, form: str, value: str) -> None:
+    if form == "csv":
+        body = f"customer_id,spent,club,town,recency\nC1,480,gold,York,{value}\n".encode()
+        kind = "text/csv"
+    else:
+        table = pa.table({"customer_id": ["C1"], "spent": [480.0], "club": ["gold"], "town": ["York"],
+                          "recency": pa.array([value], pa.string())})  # fmt: skip
+        body, kind = ipc(table, 10), "application/vnd.apache.arrow.stream"
+    response = client.post("/segment/batch", content=body, headers={"Content-Type": kind, "Accept": "application/json"})
+    assert response.status_code == 200, response.text
+    (result,) = response.json()["results"]
+    assert result["answer"]["features"] == {"spent": 480.0, "club": "gold", "town": "York"}
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_null_and_nan_in_arrow_are_missing(client: TestClient, value: float | None) -> None:
+    table = pa.table({"customer_id": ["C1"], "spent": [480.0], "club": ["gold"], "town": ["York"],
+                      "recency": pa.array([value], pa.float64(), from_pandas=False)})  # fmt: skip
+    headers = {"Content-Type": "application/vnd.apache.arrow.stream", "Accept": "application/json"}
+    (result,) = client.post("/segment/batch", content=ipc(table, 10), headers=headers).json()["results"]
+    assert "recency" not in result["answer"]["features"]
