@@ -51,9 +51,12 @@ def evaluate(question: Question, threads: int, progress: Progress) -> Verdict:
         over = question.cut_off + timedelta(days=question.horizon)
         last = end_of_last_day(lines)
         if last < over:
+            longest = (last - question.cut_off).days
+            shorter = f", or --horizon {longest} or less" if longest > 0 else ""
             raise UnreadableSource(
                 f"the purchases end on {last - timedelta(days=1):%Y-%m-%d}, and {question.horizon} days after "
-                f"{question.cut_off:%Y-%m-%d} go on to {over:%Y-%m-%d}; choose an earlier cut-off or fewer days"
+                f"{question.cut_off:%Y-%m-%d} go on to {over:%Y-%m-%d}; give --cut-off "
+                f"{last - timedelta(days=question.horizon):%Y-%m-%d} or earlier{shorter}"
             )
         progress("cleaning")
         known = History(clean(lines, question.cut_off, workspace), question.cut_off, question.horizon, workspace)

@@ -1,13 +1,17 @@
 """The service over a model of a table of customers."""
 
 import csv
+import gzip
+import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from backports import zstd
 
 from models.artifact import read_artifact
 from models.model import SegmentationModel
@@ -17,6 +21,7 @@ from service import __main__ as command_line
 from tests.club import AS_OF, TOWNS, club, write_table
 from tests.service.forms.sent import ipc
 from tests.service.serving import TestClient, serving, settings_for
+from training import __main__ as training
 from training.fit_table import TableOrder, fit_table
 from training.table_columns import Columns
 
@@ -235,3 +240,53 @@ def test_null_and_nan_in_arrow_are_missing(client: TestClient, value: float | No
     headers = {"Content-Type": "application/vnd.apache.arrow.stream", "Accept": "application/json"}
     (result,) = client.post("/segment/batch", content=ipc(table, 10), headers=headers).json()["results"]
     assert "recency" not in result["answer"]["features"]
+
+
+# The commands, as a person gives them
+
+
+def blank_rows(describing: Callable[[int], str], spent: Callable[[float], str] = str) -> list[tuple[str, ...]]:
+    return [(f"C{at}", spent(100.0 + 37.5 * (at % 23)), str(at * 13 % 17), describing(at)) for at in range(60)]
+
+
+def german(value: float) -> str:
+    return f"{value:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+def table_of(rows: Sequence[Sequence[str]], delimiter: str = ",", encoding: str = "utf-8") -> bytes:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows([("id", "spend", "visits", "größe"), *rows])
+    return text.getvalue().encode(encoding)
+
+
+def with_blanks(at: int) -> str:
+    return (" ", "\u00a0", "", "NULL", "None", "nan", "N/A", "-")[at % 8] if at % 5 == 0 else str(at % 9)
+
+
+TABLES: dict[str, tuple[bytes, tuple[str, ...]]] = {
+    "blanks.csv": (table_of(blank_rows(with_blanks)), ()),
+    "german.csv": (table_of(blank_rows(with_blanks, german), ";", "cp1252"), ()),
+    "english.csv.gz": (gzip.compress(table_of(blank_rows(with_blanks, "{:,.2f}".format))), ()),
+    "tabs.txt.zst": (zstd.compress(table_of(blank_rows(with_blanks), "\t")), ()),
+    "sentinels.csv": (table_of(blank_rows(lambda at: "-999" if at % 7 == 0 else str(at % 9))), ("--missing=-999",)),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_customer_of_the_table_that_was_trained_on_is_answered(
+    name: str, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, options = TABLES[name]
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv("SEGMENTATION_DATABASE_URL", store)
+    monkeypatch.setenv("SEGMENTATION_MODELS_DIR", str(tmp_path / "models"))
+    fitted = training.main(["fit", "--customers", str(tmp_path / name), "--id", "id", "--features", "spend", "visits",
+                            "--segments", "3", "--models-dir", str(tmp_path / "models"), *options])  # fmt: skip
+    assert fitted == 0
+    out = tmp_path / "out.ndjson"
+    assert command_line.main(["score", str(tmp_path / name), "--out", str(out)]) == 0
+    rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [row["customer_id"] for row in rows] == [f"C{at}" for at in range(60)]
+    assert not any("problem" in row for row in rows)
+    model = SegmentationModel.of(read_artifact(tmp_path / "models" / Registry(tmp_path / "models").active()))
+    assert {one.name: one.size for one in model.segments} == dict(Counter(row["segment"] for row in rows))
