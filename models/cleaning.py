@@ -1,15 +1,14 @@
 """The rules that decide which transaction lines count as purchases, which as returns, and which not at all.
 
-The rules stand here once, as data, in the order they are asked; a line leaves at the first that holds.
+The rules stand here once, as data, in the order they are asked; a line leaves at the first that holds. What a shop's
+own conventions say, such as the letter of a cancellation, comes from `models.customer.conventions`.
 `training.cleaning` says the same over millions of lines in an engine; a test on real data keeps both equal.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib.resources import files
 
+from models.customer.conventions import status_key
 from models.line import Line
 
 
@@ -23,46 +22,22 @@ class Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("unreadable", "a quantity, price or date is missing or cannot be read"),
-    Rule("no_customer", "nobody to assign the purchase to"),
-    Rule("after_as_of", "dated after the moment the features are computed for"),
-    Rule("cancellation", "the invoice number starts with C: goods came back", returns=True),
-    Rule("adjustment", "the invoice number starts with A: book-keeping, not a purchase"),
-    Rule("quantity_not_positive", "quantity is zero or less: a return or a stock correction", returns=True),
-    Rule("price_not_positive", "price is zero or less: a gift, a write-off or a correction"),
-    Rule("duplicate", "every field equals an earlier line's: exported twice"),
-    Rule("non_product", "the code stands for postage, fees, discounts or the like, not for a product"),
+    Rule("unreadable", "its quantity, price or date is missing or cannot be read"),
+    Rule("no_customer", "it has no customer, or an id that stands for no customer"),
+    Rule("implausible_date", "its date is long before all others, as of a missing date"),
+    Rule("after_as_of", "its date is after the moment the features are computed for"),
+    Rule("status", "its status says that nothing was bought"),
+    Rule("returned_status", "its status says that it was returned or refunded", returns=True),
+    Rule("cancellation", "its invoice number is that of a cancellation", returns=True),
+    Rule("adjustment", "its invoice number is that of a book-keeping entry"),
+    Rule("quantity_not_positive", "its quantity is zero or negative: a return or a stock correction", returns=True),
+    Rule("negative_price", "its price is negative: a return or a refund", returns=True),
+    Rule("price_not_positive", "its price is zero: a gift or a write-off"),
+    Rule("duplicate", "it equals an earlier line in every field: it was exported twice"),
+    Rule("non_product", "its product code stands for postage, a fee, a discount or the like"),
 )
 RULE = {rule.name: rule for rule in RULES}
-BY_LETTER = {"C": "cancellation", "c": "cancellation", "A": "adjustment", "a": "adjustment"}
-MOST_CODES = 16_384  # whose being a product is remembered; a shop has fewer
-
-
-@dataclass(frozen=True, slots=True)
-class NonProducts:
-    """Stock codes that are not products; matched without regard to case."""
-
-    codes: Mapping[str, str]
-    prefixes: Mapping[str, str]
-
-    def __contains__(self, product: str | None) -> bool:
-        if product is None:
-            return False
-        code = product.strip().upper()
-        return code in self.codes or code.startswith(tuple(self.prefixes))
-
-
-@cache
-def non_products() -> NonProducts:
-    """The list that ships with the package, `models/non_products.json`."""
-    listed = json.loads(files("models").joinpath("non_products.json").read_text("utf-8"))
-    return NonProducts(codes=listed["codes"], prefixes=listed["prefixes"])
-
-
-@lru_cache(MOST_CODES)
-def is_non_product(product: str | None) -> bool:
-    """Whether the code is on the list that ships with the package."""
-    return product in non_products()
+NEGATIVE_VALUE = ("quantity_not_positive", "negative_price")
 
 
 def can_be_duplicate(line: Line) -> bool:
@@ -73,15 +48,30 @@ def can_be_duplicate(line: Line) -> bool:
     return line.invoice is not None and line.product is not None
 
 
-def kind(line: Line, as_of: float) -> str | None:
-    """The name of the first rule, duplicates and non-products aside, that holds for a line; None is a purchase."""
-    invoice, _, quantity, at, price, _, _ = line
+def kind(
+    line: Line, earliest: float | None, as_of: float, statuses: Mapping[str, str], letters: Mapping[str, str]
+) -> str | None:
+    """The name of the first rule, duplicates and non-products aside, that holds for a line; None is a purchase.
+
+    `earliest`, `statuses` and `letters` (`rule_by_letter`) are of the shop's conventions.
+    """
+    invoice, _, quantity, at, price, _, _, status = line
+    if earliest is not None and at < earliest:
+        return "implausible_date"
     if at > as_of:
         return "after_as_of"
-    if invoice and invoice[0] in BY_LETTER:
-        return BY_LETTER[invoice[0]]
+    if status is not None:
+        meaning = statuses.get(status_key(status))
+        if meaning == "no_purchase":
+            return "status"
+        if meaning == "return":
+            return "returned_status"
+    if invoice and invoice[0] in letters and invoice[1:].isdecimal() and invoice.isascii():
+        return letters[invoice[0]]
     if quantity <= 0:
         return "quantity_not_positive"
-    if price <= 0:
+    if price < 0:
+        return "negative_price"
+    if price == 0:
         return "price_not_positive"
     return None

@@ -2,6 +2,8 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+LEAST_EXPLAINED = 0.005  # R², or AUC above chance: of what explains less, a share is not said
+
 
 class Record(BaseModel):
     """Frozen, closed, and the same as JSON."""
@@ -52,6 +54,24 @@ class CleaningReport(Record):
     customers: int
     orders: int
     revenue: float
+
+
+class CheckResult(Record):
+    """Whether what cleaning left is plausible in one respect: `value` beside its `limit`, and what that means.
+
+    `value` is None where there was nothing to measure. `accepted` is a failed check that the analyst accepted.
+    """
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: float
+    message: str
+    accepted: bool = False
+
+    @property
+    def warning(self) -> str:
+        return f"The check {self.name} failed and was accepted: {self.message}"
 
 
 class Estimate(Record):
@@ -155,7 +175,8 @@ class CalibrationBin(Record):
 class Evidence(Record):
     """What speaks for the segments and what could not be shown.
 
-    `warnings` are about thin data, `unproved` say what the history is too short for.
+    `warnings` are about thin data and failed checks that were accepted, `unproved` say what the history is too short
+    for.
     """
 
     backtests: tuple[Backtest, ...]

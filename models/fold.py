@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from models.bought import Bought
-from models.cleaning import RULE, can_be_duplicate, is_non_product, kind
+from models.cleaning import NEGATIVE_VALUE, RULE, can_be_duplicate, kind
+from models.customer.conventions import Conventions
 from models.line import Line
 from models.summary import Summary
 
@@ -26,50 +27,93 @@ class Folded:
     bought: Mapping[str, Bought]
 
 
-def fold(lines: Iterable[Line], as_of: float) -> Folded:
-    """Clean one customer's lines by `models.cleaning` and sum up what is left at `as_of` (seconds UTC)."""
+def fold(lines: Iterable[Line], as_of: float, conventions: Conventions) -> Folded:
+    """Clean one customer's lines by `models.cleaning` and sum up what is left at `as_of` (seconds UTC).
+
+    A return is worth |quantity x price|, whichever sign says that it came back. Discount lines, negative and of a
+    product code in `discount_codes`, lower the purchases of their order in proportion to their value, to zero at most;
+    without a purchase in their order they are returns.
+    """
+    earliest, statuses, letters = conventions.earliest, conventions.statuses, conventions.rule_by_letter
+    is_non_product, duplicates = conventions.is_non_product, conventions.duplicates
     ignored: Counter[str] = Counter()
     purchases: list[Line] = []
     returns: list[Line] = []
+    discounts: list[Line] = []
     seen: set[Line] = set()
     for line in lines:
-        rule = kind(line, as_of)
+        rule = kind(line, earliest, as_of, statuses, letters)
         if rule and not RULE[rule].returns:
             ignored[rule] += 1
-        elif rule and line.price <= 0:
-            ignored["price_not_positive"] += 1
-        elif is_non_product(line.product):
-            ignored["non_product"] += 1
-        else:
+            continue
+        if rule and not (line.price and line.quantity):
+            ignored["quantity_not_positive" if line.price else "price_not_positive"] += 1
+            continue
+        of_discount = False
+        if is_non_product(line.product):
+            of_discount = rule in NEGATIVE_VALUE and conventions.is_discount(line.product)
+            if not of_discount:
+                ignored["non_product"] += 1
+                continue
+        if duplicates:
             known = len(seen)
             seen.add(line)  # looked up and added at once: to hash a line costs more than all else asked of it
             if len(seen) == known and can_be_duplicate(line):
                 ignored["duplicate"] += 1
-            else:
-                (returns if rule else purchases).append(line)
+                continue
+        (discounts if of_discount else returns if rule else purchases).append(line)
     kept = without_cancelled(purchases, returns)
-    # some shops write a cancellation with its quantity positive: the invoice says that it came back
-    returned = _sum([abs(line.quantity) * line.price for line in returns])
-    # what tells the order a line belongs to: its invoice, or its moment where lines have no invoice
-    orders = [line.at if line.invoice is None else line.invoice for line in kept]
+    orders = [_order(line) for line in kept]
     products = _by_product(kept, orders)
     if not kept:
         return Folded(None, ignored, products)
-    revenue = _value(kept)
-    bought = revenue if len(kept) == len(purchases) else _value(purchases)
+    value = _value(kept)
+    revenue, bought = value, value if len(kept) == len(purchases) else _value(purchases)
+    if discounts:
+        factors, returned_discounts = _discounted(purchases, discounts)
+        returns += returned_discounts
+        lowered = [
+            line.quantity * line.price * factors.get(order, 1.0) for line, order in zip(kept, orders, strict=True)
+        ]
+        revenue = _sum(lowered)
+        bought = _sum([*lowered, bought, -value])
+    returned = _sum([abs(line.quantity * line.price) for line in returns])
     return Folded(_summary(kept, len(set(orders)), revenue, bought, returned, len(products)), ignored, products)
+
+
+def _order(line: Line) -> object:
+    """What tells the order a line belongs to: its invoice, or its moment where lines have no invoice."""
+    return line.at if line.invoice is None else line.invoice
+
+
+def _discounted(purchases: Sequence[Line], discounts: Sequence[Line]) -> tuple[dict[object, float], list[Line]]:
+    """What is left of each unit of money in the orders that discounts lower, and the discounts without an order."""
+    worth: dict[object, list[float]] = {}
+    for line in purchases:
+        worth.setdefault(_order(line), []).append(line.quantity * line.price)
+    off: dict[object, list[float]] = {}
+    alone: list[Line] = []
+    for line in discounts:
+        if _order(line) in worth:
+            off.setdefault(_order(line), []).append(abs(line.quantity * line.price))
+        else:
+            alone.append(line)
+    factors = {order: max(0.0, 1.0 - _sum(values) / _sum(worth[order])) for order, values in off.items()}
+    return factors, alone
 
 
 def without_cancelled(purchases: Sequence[Line], returns: Sequence[Line]) -> list[Line]:
     """The purchases that no full cancellation undid.
 
     A return undoes the latest purchase before it of the same product, price and quantity that is not undone
-    yet. Walking back in time, a purchase is undone when it meets a return still waiting for one. (The pair of
-    80,995 paper craft birdies, bought and cancelled within minutes, must not make anyone a champion.)
+    yet; without a product it is not known what came back. Walking back in time, a purchase is undone when it meets a
+    return still waiting for one. (The pair of 80,995 paper craft birdies, bought and cancelled within minutes, must
+    not make anyone a champion.)
     """
     waiting: dict[tuple[str | None, float, float], list[float]] = {}
     for line in returns:
-        waiting.setdefault((line.product, line.price, abs(line.quantity)), []).append(line.at)
+        if line.product is not None:
+            waiting.setdefault((line.product, abs(line.price), abs(line.quantity)), []).append(line.at)
     if not waiting:
         return list(purchases)
     undone: set[int] = set()
@@ -97,7 +141,7 @@ def _sum(values: Iterable[float]) -> float:
 
 
 def _value(lines: Sequence[Line]) -> float:
-    return _sum([quantity * price for _, _, quantity, _, price, _, _ in lines])
+    return _sum([quantity * price for _, _, quantity, _, price, _, _, _ in lines])
 
 
 def _by_product(kept: Sequence[Line], orders: Sequence[object]) -> dict[str, Bought]:
@@ -105,7 +149,7 @@ def _by_product(kept: Sequence[Line], orders: Sequence[object]) -> dict[str, Bou
     first: dict[str, object] = {}
     further: dict[str, set[object]] = {}  # of the few products that were bought in more orders than one
     last: dict[str, float] = {}
-    for (_, product, _, at, _, _, _), order in zip(kept, orders, strict=True):
+    for (_, product, _, at, _, _, _, _), order in zip(kept, orders, strict=True):
         if product is None:
             continue
         if product not in last:
@@ -124,7 +168,7 @@ def _by_product(kept: Sequence[Line], orders: Sequence[object]) -> dict[str, Bou
 def _summary(
     kept: Sequence[Line], orders: int, revenue: float, bought: float, returned: float, products: int
 ) -> Summary:
-    _, _, quantities, moments, prices, countries, _ = zip(*kept, strict=True)
+    _, _, quantities, moments, prices, countries, _, _ = zip(*kept, strict=True)
     return Summary(
         first_at=min(moments),
         last_at=max(moments),

@@ -15,7 +15,8 @@ class HitRates(Record):
     """Of `customers`, the share whose held-out order has at least one of the products each method recommends.
 
     `own_repeats` is what the customer bought in most orders, `pair_affinity` what their products speak for alone; a
-    method that has fewer products is filled up by popularity. `times_popularity` is the recommender's over it.
+    method that has fewer products is filled up by popularity. `times_popularity` is the recommender's over it, None
+    where popularity hits nothing.
     """
 
     customers: int
@@ -23,7 +24,7 @@ class HitRates(Record):
     own_repeats: Share | None
     pair_affinity: Share
     recommender: Share
-    times_popularity: Share
+    times_popularity: Share | None
 
 
 class RecommendationRecord(Record):

@@ -7,8 +7,9 @@ from typing import NamedTuple
 class Line(NamedTuple):
     """A transaction line of one customer.
 
-    `at` is seconds since 1970-01-01 UTC. `quantity` is negative on a return. `price` is for one unit, in
-    the data's own currency. A field the source does not have is None.
+    `at` is seconds since 1970-01-01 UTC. `quantity` or `price` is negative on a return. `price` is for one unit, in
+    the data's own currency. `status` is the source's word for what became of the order. A field the source does not
+    have is None.
     """
 
     invoice: str | None
@@ -18,6 +19,7 @@ class Line(NamedTuple):
     price: float
     country: str | None = None
     description: str | None = None
+    status: str | None = None
 
 
 def seconds(moment: datetime) -> float:

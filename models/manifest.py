@@ -7,10 +7,12 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
+from models.customer.conventions import FORMER_CONVENTIONS, Conventions
 from models.driver import Ranking
-from models.evidence import CleaningReport, Evidence, FeatureRecord, Record, Selection, SourceFile
+from models.evidence import CheckResult, CleaningReport, Evidence, FeatureRecord, Record, Selection, SourceFile
 from models.features import MAIN_COUNTRY
 from models.hit_rate import RecommendationRecord
+from models.import_plan import ImportPlan
 from models.movement import Movements
 from models.rule import Rules
 from models.spread import Spread
@@ -30,8 +32,9 @@ class Manifest(Record):
     """Stored as `manifest.json`; the artifact's version is its date and the digest of these bytes.
 
     `source` says whether customers were described by their transactions or came as a table, one row each; a table has
-    no `cleaning` and no dates, and `table` says how it was read. `drivers` rank the features, `rules` say the segments
-    in short, `recommendations` how good the products are, `movements` who moved since the model before.
+    no `cleaning`, no `plausibility` and no dates. `conventions` are the shop's, which the service applies too; `plan`
+    says how the source was read, `table` how a table was. `drivers` rank the features, `rules` say the segments in
+    short, `recommendations` how good the products are, `movements` who moved since the model before.
     """
 
     format: Literal[2] = 2
@@ -49,6 +52,9 @@ class Manifest(Record):
     notes: tuple[str, ...]
     cleaning: CleaningReport | None
     table: TableReading | None = None
+    conventions: Conventions = FORMER_CONVENTIONS
+    plan: ImportPlan | None = None
+    plausibility: tuple[CheckResult, ...] = ()
     selection: Selection
     evidence: Evidence
     drivers: tuple[Ranking, ...]

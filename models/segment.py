@@ -37,7 +37,9 @@ class Segment(Record):
     size: int = Field(description="Customers in the training data.")
     share: float = Field(description="Of all customers.")
     revenue: float | None = Field(description="Net of returns, in the data's currency; null without transactions.")
-    revenue_share: float | None = Field(description="Of all customers' net revenue; null without transactions.")
+    revenue_share: float | None = Field(
+        description="Of all customers' net revenue; null without transactions, or where that revenue is not positive."
+    )
     revenue_per_customer: float | None
     profitability_rank: int | None = Field(
         description="1 is the segment with the most net revenue per customer; null without transactions."

@@ -6,15 +6,18 @@ from functools import cached_property
 
 from pydantic import Field
 
+from models.customer.customer_id import MISSING
 from models.evidence import Record
-from models.missing import MISSING, NOT_KNOWN
+
+# Missing values in the columns of a customer table, which hold no codes, beside those of every source.
+NOT_KNOWN = ("N/A", "n/a", "-", "--")
 
 
 class TableReading(Record):
     """`id` is the column of the customer's id, None where customers are numbered by row.
 
-    `missing` are the values that stand for a missing one, beside those of `models.missing`, as they were given:
-    `-999`. `numbers` has the form of each column whose numbers are written with signs: `1.234,5` or `1,234.5`.
+    `missing` are the values that stand for a missing one, beside MISSING and NOT_KNOWN, as they were given:
+    `-999`. `numbers` has for each column of numbers that were text an example of how they are written: `1.234,56`.
     """
 
     id: str | None

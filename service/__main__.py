@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from models.errors import ModelError
 from service import before_fastapi
 from service.commands import audit, check, customers, db, keys, purge, score, serve, settings
+from service.inspection import forbid_inspection
 from service.settings import Settings, unknown_variables
 from service.store.errors import StoreError
 
@@ -48,4 +49,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    forbid_inspection()
     raise SystemExit(main(sys.argv[1:]))

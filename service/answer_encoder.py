@@ -19,7 +19,7 @@ NOWHERE = (0, 0, 0.0)  # no orders, no segment
 NO_DECAY = '"decays_on":null,"becomes":null,'
 BY_ORDERS, ORDER_VALUE, BY_SPEND = '{"orders":', ',"order_value":', '{"spend":'
 CONTRIBUTION_DECIMALS = 4
-ROUNDED = f".{CONTRIBUTION_DECIMALS}f"
+ROUNDED = f"z.{CONTRIBUTION_DECIMALS}f"  # what rounds to -0 is 0
 
 
 class Phrase(NamedTuple):

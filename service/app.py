@@ -31,6 +31,7 @@ from service.metrics.recorder import Recorder
 from service.negotiation import is_streamed
 from service.observed import Observed, Observer
 from service.opening import keep_opening, open_store_if_possible
+from service.path_encoding import PathEncoding
 from service.proving import Prover
 from service.pulse import Pulse
 from service.rate_limit import RateLimit, WrongKeys
@@ -40,6 +41,7 @@ from service.served_model import Limits
 from service.settings import Settings
 from service.shared_buckets import SharedBuckets
 from service.shortcut import Shortcut
+from service.slash_redirect import SlashRedirect
 from service.state import Service
 from service.store.database import ledger_spec, open_engine
 from service.store.errors import StoreError
@@ -94,7 +96,9 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
+    app.router.default = SlashRedirect(app.router)
     app.state.service = service
     problem.install(app)
     for router in ROUTERS:
@@ -130,19 +134,20 @@ def _tracing(settings: Settings, clock: Callable[[], datetime]) -> "Tracing | No
 def _door(
     inside: ASGIApp, service: Service, needs: Needs, templates: Templates, observers: Sequence[Observer]
 ) -> ASGIApp:
-    """What a request passes, the last first: its id, the log, how many are under way and for how long, the key, how
-    often it came, the shortcut of the call that is waited for, the unpacking of its body, the size of it. Before the
-    framework, whose own layers cost each request as much as these do together."""
+    """What a request passes, the last first: its id, the log, how many are under way and for how long, whether its
+    path is UTF-8, the key, how often it came, the shortcut of the call that is waited for, the unpacking of its body,
+    the size of it. Before the framework, whose own layers cost each request as much as these do together."""
     settings = service.settings
     measured = BodyLimit(inside, settings.max_body_bytes, is_streamed)
-    unpacked = ContentEncoding(measured)  # outside the limit, which counts what was unpacked
-    shortcut = Shortcut(unpacked, service, settings.max_body_bytes)
+    unpacked = ContentEncoding(measured, settings.max_body_bytes)
+    received = BodyLimit(unpacked, settings.max_body_bytes, is_streamed)  # a body may be larger before it is unpacked
+    shortcut = Shortcut(received, service, settings.max_body_bytes)
     shared = SharedBuckets(service.quotas) if service.quotas else None
     limited = RateLimit(shortcut, settings.rate_limit, settings.workers, shared)
     unguarded = limited if settings.rate_limit else shortcut
     door = Door(limited, unguarded, service.keys, service.key_use, needs, WrongKeys(settings.wrong_keys))
     observed = Observed(
-        door,
+        PathEncoding(door),
         templates,
         [service.recorder.request, log_request, *observers],
         Concurrency(settings.max_concurrent),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
 from models.bought import Bought
 from models.outlook import Decay, NextSegment
@@ -21,6 +21,10 @@ class Case(NamedTuple):
     features: Mapping[str, float | str]
     ignored: Mapping[str, int]
     bought: Mapping[str, Bought] | None = None
+
+
+# A customer who may be assigned. Only `Suppressed` makes one of a case, so that every assignment passes its list.
+AdmittedCase = NewType("AdmittedCase", Case)
 
 
 class Assigned:

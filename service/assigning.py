@@ -1,5 +1,6 @@
 """How a request becomes a stored answer: the whole story of serving, top to bottom."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,14 +11,15 @@ from pydantic_core import to_json
 
 from models.axis import Values
 from models.category import expand
-from models.customer import LONGEST
+from models.customer.customer_id import LONGEST, MISSING_IDS
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute_one
 from models.fold import fold
 from models.line import Line
 from models.outlook import Decay, NextSegment, columns_of
 from models.scorer import Placement
-from service.assigned import Assigned, Case
+from service.assigned import AdmittedCase, Assigned, Case
 from service.errors import Fault, InvalidRequest
+from service.json_structure import LARGE
 from service.request import SegmentRequest, plain_customer_id
 from service.request_decoder import DecodedRequest
 from service.served_model import ServedModel
@@ -25,6 +27,7 @@ from service.state import Service
 from service.store.assignment import Assignment
 from service.store.ulid import GivenIds, UlidFactory
 
+MOST_FAULTS = 20
 NO_ID = ""  # of an answer that is not stored
 CLOCK_SKEW = timedelta(days=1)  # a client's clock or time zone may be ahead; more is a wrong date
 
@@ -39,8 +42,7 @@ _ONLY_FEATURES = "cannot be used here: this model takes features, the columns of
 async def answer_one(body: bytes, service: Service) -> bytes:
     """The answer to one customer's request as JSON, once it is stored. Raises InvalidRequest and the store's errors."""
     served, now = service.live.current(), service.clock()
-    case = case_of(served.decode(body), served, now)
-    service.suppressed.check(case.customer_id)
+    case = service.suppressed.admit(await decode_case(body, served, now))
     assigned = assign(case, served, service.ids, now)
     stored = service.writer.submit([assigned.row])
     worded = answer_json(assigned, served).encode()  # while the row is being written
@@ -48,19 +50,33 @@ async def answer_one(body: bytes, service: Service) -> bytes:
     return worded
 
 
-def answer_dry(body: bytes, service: Service) -> bytes:
+async def answer_dry(body: bytes, service: Service) -> bytes:
     """The same answer, with no id and stored nowhere. Raises InvalidRequest."""
     served, now = service.live.current(), service.clock()
-    case = case_of(served.decode(body), served, now)
-    service.suppressed.check(case.customer_id)
+    case = service.suppressed.admit(await decode_case(body, served, now))
     return answer_json(assign(case, served, GivenIds([NO_ID]), now), served).encode()
+
+
+async def decode_case(body: bytes, served: ServedModel, now: datetime) -> Case:
+    """The customer in a body, as `case_of` has it. Raises InvalidRequest."""
+    if len(body) > LARGE:
+        return await asyncio.to_thread(_case_in, body, served, now)
+    return _case_in(body, served, now)
+
+
+def _case_in(body: bytes, served: ServedModel, now: datetime) -> Case:
+    return case_of(served.decode(body), served, now)
 
 
 def case_of(request: SegmentRequest | DecodedRequest, served: ServedModel, now: datetime) -> Case:
     """The features of the customer in a request, at its `as_of` or else `now`. Raises InvalidRequest."""
     sent_id: Any = request.customer_id
-    plain = type(sent_id) is str and sent_id.isalnum() and len(sent_id) <= LONGEST  # as nearly all are
-    customer_id = sent_id if plain else plain_customer_id(sent_id)
+    plain = type(sent_id) is str and sent_id.isalnum() and len(sent_id) <= LONGEST and sent_id not in MISSING_IDS
+    customer_id = sent_id if plain else plain_customer_id(sent_id)  # nearly all are plain
+    if customer_id.lower() in served.conventions.placeholder_ids:
+        raise InvalidRequest(
+            [Fault("/customer_id", "stands for no customer in this shop's data; send a customer's id")]
+        )
     as_of = request.as_of or now
     if as_of > now + CLOCK_SKEW:
         raise InvalidRequest([Fault("/as_of", f"is {as_of:%Y-%m-%d}, which has not come yet; send today or earlier")])
@@ -76,18 +92,20 @@ def case_of(request: SegmentRequest | DecodedRequest, served: ServedModel, now: 
     features: Mapping[str, Any] = sent
     if None in features.values():
         features = {name: value for name, value in features.items() if value is not None}
+    if 0.0 in features.values():  # -0.0 too, which equals it
+        features = {name: 0.0 if value == 0.0 else value for name, value in features.items()}
     values = _deciding(features, served)
     return _new_case(Case, (customer_id, as_of, values, features, NOTHING_IGNORED, None))
 
 
-def assign(case: Case, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
+def assign(case: AdmittedCase, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
     """Place one customer."""
     placed = served.model.scorer.place(case.values)
     row = _row(case, served, ids.one(_milliseconds(now)), now, placed.nearest, placed.second, placed.confidence)
     return _assigned(case, row, placed, served)
 
 
-def assign_many(cases: Sequence[Case], served: ServedModel, ids: UlidFactory, now: datetime) -> list[Assigned]:
+def assign_many(cases: Sequence[AdmittedCase], served: ServedModel, ids: UlidFactory, now: datetime) -> list[Assigned]:
     """Place many customers at once; the same answers as one by one."""
     if not cases:
         return []
@@ -160,7 +178,8 @@ def _deciding(features: Mapping[str, Any], served: ServedModel) -> list[float]:
 
 
 def _from_transactions(customer_id: str, lines: Sequence[Line], served: ServedModel, as_of: datetime) -> Case:
-    folded = fold(lines, as_of.timestamp())
+    _check_statuses(lines, served)
+    folded = fold(lines, as_of.timestamp(), served.conventions)
     if folded.summary is None:
         counted = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in folded.ignored.items())
         why = counted or "only returns, or all of it undone by them"
@@ -178,6 +197,23 @@ def _from_transactions(customer_id: str, lines: Sequence[Line], served: ServedMo
         features[MAIN_COUNTRY] = folded.summary.country
     decide = [features[name] for name in served.model.features]
     return Case(customer_id, as_of, decide, features, folded.ignored, folded.bought)
+
+
+def _check_statuses(lines: Sequence[Line], served: ServedModel) -> None:
+    faults = [
+        Fault(f"/transactions/{index}/status", _unknown_status(line.status, served))
+        for index, line in enumerate(lines)
+        if line.status is not None and served.conventions.meaning(line.status) is None
+    ]
+    if faults:
+        raise InvalidRequest(faults[:MOST_FAULTS])
+
+
+def _unknown_status(status: str, served: ServedModel) -> str:
+    known = ", ".join(sorted(served.conventions.statuses))
+    if not known:
+        return f"is {status!r}, and the data this model is of has no statuses; send only what was bought or returned"
+    return f"is {status!r}, which is not among those of the data this model is of: {known}"
 
 
 def _too_much(feature: Feature, value: object) -> str:
@@ -219,8 +255,9 @@ def _outlooks(
 
 
 def _row(
-    case: Case, served: ServedModel, assignment_id: str, now: datetime, nearest: int, second: int, confidence: float
-) -> Assignment:
+    case: AdmittedCase, served: ServedModel, assignment_id: str, now: datetime, nearest: int, second: int,
+    confidence: float,
+) -> Assignment:  # fmt: skip
     here, here_name = served.names[nearest]
     next_best, next_name = served.names[second]
     features = to_json(case.features).decode()

@@ -13,7 +13,7 @@ from models.rounding import rounded
 from service.assigned import Assigned, Case
 from service.assigning import assign_many, case_of, remembered
 from service.decided import Decided, DecidedColumns, DecidedItems, Remembered
-from service.errors import CustomerSuppressed, InvalidRequest, KeyReused
+from service.errors import InvalidRequest, KeyReused
 from service.forms.answers import Answers
 from service.forms.checked_columns import CheckedColumns, checked
 from service.forms.reader import Chunk, Item
@@ -104,8 +104,7 @@ class Batch:
         """Each item's segment, not stored yet, or what is wrong with the item."""
         if not isinstance(chunk, SentColumns):
             return self._items(start, [self._case(item) for item in chunk])
-        customers = checked(chunk, self.served, self.now)
-        customers.wrong.update(self.service.suppressed.among(customers.ids))
+        customers = checked(chunk, self.served, self.now, self.service.suppressed.among)
         by_columns = self._columns(start, customers)
         return self._items(start, customers.cases()) if by_columns is None else by_columns
 
@@ -113,20 +112,21 @@ class Batch:
         if isinstance(item, Exception):
             return item
         try:
-            case = case_of(item, self.served, self.now)
-            self.service.suppressed.check(case.customer_id)
-            return case
-        except (InvalidRequest, CustomerSuppressed) as error:
-            return error
+            return case_of(item, self.served, self.now)
+        except InvalidRequest as error:
+            return error.with_traceback(None)  # which would keep what was sent
 
-    def _items(self, start: int, cases: Sequence[Case | Exception]) -> DecidedItems:
-        good = [index for index, case in enumerate(cases) if isinstance(case, Case)]
+    def _items(self, start: int, found: Sequence[Case | Exception]) -> DecidedItems:
+        cases = self.service.suppressed.admit_many(found)
+        good = [index for index, case in enumerate(cases) if not isinstance(case, Exception)]
         every = self.keyed.ids(start, len(cases)) if self.keyed else []
         stored = self.keyed.stored(every) if self.keyed else {}
         ids = self._ids(len(good), [every[index] for index in good] if self.keyed else None)
-        assigned = iter(assign_many([case for case in cases if isinstance(case, Case)], self.served, ids, self.now))
+        assigned = iter(
+            assign_many([case for case in cases if not isinstance(case, Exception)], self.served, ids, self.now)
+        )
         decided: list[Assigned | Remembered | Exception] = [
-            next(assigned) if isinstance(case, Case) else case for case in cases
+            case if isinstance(case, Exception) else next(assigned) for case in cases
         ]
         if self.keyed:
             self.keyed.name((start + index, one) for index, one in enumerate(decided) if isinstance(one, Exception))

@@ -54,8 +54,8 @@ ANSWERS: dict[Form, Callable[[ServedModel], Answers]] = {
     Form.ARROW: _arrow_answers,
 }
 READERS: dict[Form, Callable[[ServedModel, int, int], Reader]] = {
-    Form.NDJSON: lambda served, size, most: NdjsonReader(served, size),
-    Form.CSV: lambda served, size, most: CsvReader(served, size),
+    Form.NDJSON: NdjsonReader,
+    Form.CSV: CsvReader,
     Form.ARROW: _arrow_reader,
 }
 
@@ -119,7 +119,7 @@ class BatchResponse(Response):
         if key is None or self._order.dry_run:
             return None
         if not self._order.sent.streams:
-            key = key.with_body(await self._request.body())
+            key = await asyncio.to_thread(key.with_body, await self._request.body())
         # A factory of its own: no other ids go on from this one.
         first_id = UlidFactory().one(int(service.clock().timestamp() * 1000))
         claimed = service.idempotency.claimed(key, first_id, service.live.current().model.version)

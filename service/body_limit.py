@@ -43,4 +43,7 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the body has more than {self._most:,} bytes; send it in parts")
+        return BodyTooLarge(
+            f"the body has more than {self._most:,} bytes; send a batch in parts or as a stream, "
+            "and of a customer with so many transactions the features"
+        )

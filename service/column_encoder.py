@@ -63,7 +63,7 @@ class ColumnEncoder:
         sure = number_bytes(confidence)
         rest = rounded((1.0 - confidence) * self._encoder.to_runner_up, SHARE_DECIMALS)
         contributions = [
-            number_bytes(rounded(np.ascontiguousarray(column), CONTRIBUTION_DECIMALS))
+            number_bytes(rounded(np.ascontiguousarray(column), CONTRIBUTION_DECIMALS) + 0.0)  # what rounds to -0 is 0
             for column in placed.contributions.T
         ]
         margin = rounded(np.maximum(placed.contributions.sum(axis=1), 0.0), CONTRIBUTION_DECIMALS)

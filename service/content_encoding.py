@@ -1,16 +1,18 @@
 """Compressed request bodies, unpacked piece by piece as they come."""
 
+import asyncio
 import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import BrokenBody
+from service.errors import BodyTooLarge, BrokenBody
 from service.exchange import HEADERS, headers_of
 from service.problem import Problem, new_request_id, respond
 
 PIECE = 1_048_576  # bytes unpacked at a time
+MOST_EMPTY = 1_000  # members or frames one after another that hold nothing
 
 
 class Damaged(Exception):
@@ -31,12 +33,29 @@ class Unpacker(Protocol):
         """Whether the body may end here."""
 
 
+class EmptyParts:
+    """Counts members, or frames, that hold nothing: each takes more work than bytes. Raises Damaged."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def count(self, unpacked: bytes, ended: bool) -> None:
+        """What some of a member was unpacked to, and whether that was its end."""
+        if unpacked:
+            self._count = -1  # what ends later is not empty
+        elif ended:
+            self._count += 1
+            if self._count > MOST_EMPTY:
+                raise Damaged(f"more than {MOST_EMPTY:,} parts one after another are empty")
+
+
 class GzipUnpacker:
     """Members of gzip, one after another."""
 
     def __init__(self) -> None:
         self._left = b""
         self._member: Any = None
+        self._empty = EmptyParts()
 
     def feed(self, data: bytes) -> None:
         self._left += data
@@ -50,6 +69,7 @@ class GzipUnpacker:
             except zlib.error as error:
                 raise Damaged(str(error)) from error
             self._left = self._member.unconsumed_tail
+            self._empty.count(found, self._member.eof)
             if self._member.eof:
                 self._left, self._member = self._member.unused_data, None
             if found:
@@ -78,11 +98,13 @@ UNPACKERS: dict[str, Callable[[], Unpacker]] = {
 class ContentEncoding:
     """Gives the application the body that was packed; what is packed in another way is answered with 415.
 
-    It has no limit of its own: whoever counts the bytes counts the unpacked ones.
+    A limit on unpacked bytes is for the application to keep. Of a body of any length, at most `most` bytes may come
+    beyond those that are unpacked from it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
+        self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if ENCODING not in headers_of(scope):  # as nearly always
@@ -98,15 +120,17 @@ class ContentEncoding:
             dropped = {ENCODING, b"content-length"}
             headers = [(name, value) for name, value in scope["headers"] if name not in dropped]
             unpacked = {**scope, "headers": headers, HEADERS: dict(headers)}
-            await self._app(unpacked, _Unpacked(receive, UNPACKERS[encoding]()), send)
+            await self._app(unpacked, _Unpacked(receive, UNPACKERS[encoding](), self._most), send)
 
 
 class _Unpacked:
     """Receives messages whose bodies are unpacked."""
 
-    def __init__(self, receive: Receive, unpacker: Unpacker) -> None:
+    def __init__(self, receive: Receive, unpacker: Unpacker, most: int) -> None:
         self._receive = receive
         self._unpacker = unpacker
+        self._most = most
+        self._surplus = 0  # bytes that came beyond those that they hold
         self._more = True
         self._told_end = False
 
@@ -119,10 +143,18 @@ class _Unpacked:
                 if message["type"] != "http.request":
                     return message
                 self._more = message.get("more_body", False)
-                self._unpacker.feed(message.get("body", b""))
+                self._feed(message.get("body", b""))
         except Damaged as error:
             raise BrokenBody(f"the body is not compressed as Content-Encoding says: {error}") from error
+        self._surplus -= len(found)
+        await asyncio.sleep(0)  # others have their turn between two pieces, however many the bytes that came hold
         return _message(found, True)
+
+    def _feed(self, packed: bytes) -> None:
+        self._surplus += len(packed)
+        if self._surplus > self._most:
+            raise BodyTooLarge(f"the body has more than {self._most:,} bytes beyond those that it holds; pack it once")
+        self._unpacker.feed(packed)
 
     async def _after_the_end(self) -> Message:
         if self._told_end:

@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from models.model import SegmentationModel
 from service.forms.sent_columns import SentColumns
 from service.request import plain_moment
+from service.strict_json import may_repeat_keys
 
 MOST_MOMENTS = 16_384
 
@@ -26,6 +28,7 @@ class CustomersDecoder:
         deciding = set(model.features)
         self._deciding = deciding
         self._names = [*model.features, *(name for name in model.described_by if name not in deciding)]
+        # NaN, which is no JSON, is what was not sent.
         fields: list[Any] = [(name, float) if name in deciding else (name, float, math.nan) for name in self._names]
         features = msgspec.defstruct("Features", fields, forbid_unknown_fields=True, gc=False)
         customer = msgspec.defstruct(
@@ -33,8 +36,8 @@ class CustomersDecoder:
             [
                 ("customer_id", str | int),
                 ("features", features),
-                ("as_of", str | None, None),
-                ("transactions", None, None),
+                ("as_of", str | None | UnsetType, UNSET),
+                ("transactions", None | UnsetType, UNSET),
             ],
             forbid_unknown_fields=True,
             gc=False,
@@ -46,33 +49,34 @@ class CustomersDecoder:
         """The customers of a JSON list, one at least; None for what is not of the usual form: it may be wrong, and it
         may be right in another way."""
         try:
-            return self._columns(self._list.decode(body))
+            return self._columns(self._list.decode(body), body)
         except (msgspec.MsgspecError, ValueError):
             return None
 
     def decode_lines(self, lines: Sequence[bytes]) -> SentColumns | None:
         """The same of a JSON object a line."""
         try:
-            return self._columns(list(map(self._lines.decode, lines)))
+            return self._columns(list(map(self._lines.decode, lines)), b"".join(lines))
         except (msgspec.MsgspecError, ValueError):
             return None
 
-    def _columns(self, customers: Sequence[Any]) -> SentColumns | None:
+    def _columns(self, customers: Sequence[Any], text: bytes) -> SentColumns | None:
         if not customers:
             return None
         rows = map(msgspec.structs.astuple, [one.features for one in customers])
         count = len(customers) * len(self._names)
         table = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=count).reshape(-1, len(self._names))
+        moments = [one.as_of for one in customers]
+        unsent = moments.count(UNSET) + [one.transactions for one in customers].count(UNSET)
+        if may_repeat_keys(text, 4 * len(customers) - unsent + int(np.count_nonzero(~np.isnan(table)))):
+            return None
         features: Mapping[str, Any] = {
             name: np.ascontiguousarray(column)
             for name, column in zip(self._names, table.T, strict=True)
             if name in self._deciding or not np.isnan(column).all()
         }
-        moments = [one.as_of for one in customers]
-        if all([moment is None for moment in moments]):  # noqa: C419  (faster)
-            return SentColumns([one.customer_id for one in customers], None, features)
-        told = [None if moment is None else moment_of(moment) for moment in moments]
-        return SentColumns([one.customer_id for one in customers], told, features)
+        told = [None if moment is None or moment is UNSET else moment_of(moment) for moment in moments]
+        return SentColumns([one.customer_id for one in customers], told if any(told) else None, features)
 
 
 @lru_cache(MOST_MOMENTS)

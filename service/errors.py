@@ -15,8 +15,18 @@ class InvalidRequest(Exception):
     """A request no model can answer; `faults` says why, one entry per field."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults))
+        super().__init__()
         self.faults = list(faults)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in self.faults)
+
+
+class InvalidJson(InvalidRequest):
+    """A request, or an item of a batch, that is not JSON."""
+
+    def __init__(self, detail: str, pointer: str = "") -> None:
+        super().__init__([Fault(pointer, detail)])
 
 
 class UnknownCustomer(Exception):
@@ -65,6 +75,10 @@ class KeyReused(Exception):
 
 class NotHttp(Exception):
     """What came is no request."""
+
+
+class UnreadablePath(Exception):
+    """The path of a request's address is not text."""
 
 
 class HeadTooLarge(Exception):

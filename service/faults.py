@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from service.errors import Fault
@@ -9,6 +10,13 @@ from service.errors import Fault
 LONGEST_VALUE = 60
 LONGEST_STEP = 200  # of a pointer: a name that nobody knows here is not sent back whole
 MOST = 20  # faults told at once; a person mends the first ones first
+WHOLE_HISTORY = (
+    "features over the whole history must come in one request; send features, "
+    "which python -m training features works out"
+)
+AND_MORE = Fault("", "and more; correct these first")
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 
 # What pydantic calls an error, and how it is said to a client. {value} is what was sent; other names are the bounds.
 SENTENCES: Mapping[str, str] = {
@@ -24,7 +32,7 @@ SENTENCES: Mapping[str, str] = {
     "int_from_float": "is {value}, and must be a whole number",
     "string_type": "is {value}, and must be text",
     "string_too_long": "has more than {max_length} characters; shorten it",
-    "too_long": "has {actual_length} entries, and may have at most {max_length}; send the rest in another request",
+    "too_long": "has {actual_length} entries, and may have at most {max_length}",
     "too_short": "is empty; send at least {min_length}",
     "literal_error": "is {value}, and must be {expected}",
     "list_type": "is {value}, and must be a list",
@@ -39,20 +47,24 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
-def faults_of(errors: Sequence[Mapping[str, Any]], skip: int = 0) -> list[Fault]:
-    """The faults in pydantic's list of errors, at most MOST and then a count of the rest.
-
-    The first `skip` steps of their places are left out (the item of a batch is named elsewhere).
-    """
-    faults = [_fault_of(error, skip) for error in errors[:MOST]]
-    if len(errors) > MOST:
-        faults.append(Fault("", f"and {len(errors) - MOST} more"))
-    return faults
+def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[Fault]:
+    """The faults in pydantic's list of errors."""
+    return [
+        Fault(pointer([_cut(str(step), LONGEST_STEP) for step in error["loc"]]), _sentence(error)) for error in errors
+    ]
 
 
-def _fault_of(error: Mapping[str, Any], skip: int) -> Fault:
-    place = [_cut(str(step), LONGEST_STEP) for step in error["loc"]][skip:]
-    return Fault(pointer(place), _sentence(error))
+def first_faults(faults: Sequence[Fault]) -> list[Fault]:
+    """At most MOST of them; whether there are more, but not how many: the others may not have been looked for."""
+    return [*faults] if len(faults) <= MOST else [*faults[:MOST], AND_MORE]
+
+
+def too_many_transactions(most: int) -> Fault:
+    """What helps where a customer has more: sent in parts, the last part's answer would stand for the customer."""
+    return Fault(
+        "/transactions",
+        f"has more than {most:,} entries, and {WHOLE_HISTORY}, or raise SEGMENTATION_MAX_TRANSACTIONS",
+    )
 
 
 def pointer(place: Sequence[str]) -> str:
@@ -62,13 +74,16 @@ def pointer(place: Sequence[str]) -> str:
 
 def _sentence(error: Mapping[str, Any]) -> str:
     kind, context = error["type"], dict(error.get("ctx") or {})
+    if kind == "float_type" and type(error.get("input")) is int:
+        kind = "finite_number"  # an integer that no float can be
     if kind == "value_error":
         return str(context.get("error", error["msg"])).removeprefix("Value error, ")
     template = SENTENCES.get(kind)
     if template is None:
         return f"is {shown(error.get('input'))}: {error['msg']}"
     say: Callable[..., str] = template.format
-    return say(value=shown(error.get("input")), **context)
+    value = shown(error.get("input")) if "{value}" in template else ""  # of a missing field it is the whole object
+    return say(value=value, **context)
 
 
 def shown(value: Any) -> str:
@@ -76,7 +91,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
+        text = "".join(islice(_ENCODER.iterencode(value), LONGEST_VALUE))  # not all of a value with thousands of others
     except ValueError:  # an integer of more digits than Python will print
         return "a number of thousands of digits"
     return _cut(text, LONGEST_VALUE)

@@ -1,6 +1,7 @@
 """A connection to a client, by whom requests come as HTTP/1.1, with limits."""
 
 import asyncio
+import re
 from collections import deque
 from typing import Any, ClassVar, Final, cast
 from urllib.parse import unquote
@@ -20,6 +21,13 @@ from service.refusals import Refusals
 MOST_HEADERS: Final = 100
 LARGEST_HEAD: Final = 32_768  # bytes of the address and the headers; of trailers too
 LARGEST_REST: Final = 64 * 1024 * 1024  # bytes of a body that are passed over once it was answered
+# RFC 3986, section 3.2: a name or an IPv4 address, or an IPv6 address in brackets; RFC 9110 has none that is empty.
+HOST: Final = re.compile(
+    rb"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::[0-9]*)?|\[[0-9A-Za-z:.%_~-]+\](?::[0-9]*)?"
+)
+BAD_HOST: Final = (
+    "the request must have one Host header, with a host name and perhaps a port, such as: Host: localhost:8000"
+)
 NOT_HTTP = "this is not HTTP/1.1, or breaks its rules; send a well-formed request"
 OF_ANOTHER_PROTOCOL = {b"connection", b"upgrade", b"http2-settings"}  # headers
 TOO_LARGE = f"the address and the headers have more than {LARGEST_HEAD:,} bytes, or more than {MOST_HEADERS} headers"
@@ -159,13 +167,16 @@ class HttpConnection:
         parser = self._parser
         if parser.should_upgrade():  # it comes again without that
             return
-        self._phase = BODY
         large = self._unkept + self._chunk > LARGEST_HEAD or self._chunk > LARGEST_HEAD
         if len(self._headers) > MOST_HEADERS or (large and self._head_size() > LARGEST_HEAD):
             self._refusal = HeadTooLarge(TOO_LARGE)
             raise self._refusal  # the parser stops
-        self._unkept = 0
         version: str = parser.get_http_version()
+        if not self._has_valid_host(version):
+            self._refusal = NotHttp(BAD_HOST)
+            raise self._refusal
+        self._phase = BODY
+        self._unkept = 0
         before = self.cycle
         cycle = Cycle(
             self._scope(parser.get_method().decode("ascii"), version),
@@ -283,6 +294,13 @@ class HttpConnection:
             "raw_path": self._root_path.encode("ascii") + raw_path,
             "query_string": url.query or b"",
         }
+
+    def _has_valid_host(self, version: str) -> bool:
+        """RFC 9112, section 3.2."""
+        hosts = [value for name, value in self._headers if name == b"host"]
+        if not hosts:
+            return version == "1.0"
+        return len(hosts) == 1 and HOST.fullmatch(hosts[0].strip(b" \t")) is not None
 
     def _headers_of_all(self) -> Preset:
         """uvicorn makes them anew every second, as they have the time."""

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from pydantic_core import to_json
 
 from models.errors import ModelError
-from service.errors import InvalidRequest, KeyReused, NotReady, RequestInProgress
+from service.errors import CustomerSuppressed, InvalidRequest, KeyReused, NotReady, RequestInProgress
 from service.store.errors import RowRefused, StoreError, StoreUnavailable
 from service.store.idempotency import IdempotencyKeys, KeyRecord, digest_of_customer
 from service.store.ulid import UlidFactory
@@ -24,7 +24,7 @@ RENEWED_EVERY = LEASE / 3
 RETRY_AFTER = 1.0
 PATIENCE = 10.0  # seconds for one change of a record
 # After these nothing was stored.
-NOTHING_STORED = (InvalidRequest, NotReady, ModelError, RowRefused)
+NOTHING_STORED = (InvalidRequest, CustomerSuppressed, NotReady, ModelError, RowRefused)
 
 REPLAYED = {"Idempotency-Replayed": "true"}  # the header of an answer that was given before
 RUNNING = "a request with this Idempotency-Key is being answered; send it again in a moment"

@@ -72,6 +72,6 @@ class Needs:
 
     def _matched(self, scope: Scope) -> frozenset[str]:
         for route, needed in self._others:
-            if route.matches(scope)[0] == Match.FULL:
+            if route.original_route.matches(scope)[0] == Match.FULL:
                 return needed
         return frozenset()

@@ -33,6 +33,7 @@ from service.errors import (
     TooSlow,
     Unauthorized,
     UnknownCustomer,
+    UnreadablePath,
 )
 from service.exchange import CLIENT_GONE
 from service.faults import faults_of
@@ -78,6 +79,7 @@ TABLE: Mapping[type[Exception], tuple[str, HTTPStatus]] = {
     RequestInProgress: ("request-in-progress", HTTPStatus.CONFLICT),
     KeyReused: ("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY),
     NotHttp: ("bad-request", HTTPStatus.BAD_REQUEST),
+    UnreadablePath: ("bad-request", HTTPStatus.BAD_REQUEST),
     HeadTooLarge: ("head-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
     TooSlow: ("request-timeout", HTTPStatus.REQUEST_TIMEOUT),
     TimedOut: ("timed-out", HTTPStatus.SERVICE_UNAVAILABLE),

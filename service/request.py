@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from models.customer import LONGEST, customer_id
+from models.customer.customer_id import EXACT_FLOAT, LONGEST, MISSING_IDS, customer_id, trimmed
 from models.evidence import FeatureRecord
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
@@ -38,10 +38,15 @@ _BARE_NUMBER = re.compile(r"\s*[+-]?[0-9._]*\s*")
 
 
 def utc(moment: datetime) -> datetime:
-    """The same in UTC, which is meant where no zone is told. Raises ValueError for a year that must be wrong."""
-    if not YEARS[0] <= moment.year <= YEARS[1]:
-        raise ValueError(f"the year {moment.year} is not between {YEARS[0]} and {YEARS[1]}; correct the time")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """The same in UTC, which is meant where no zone is told. Raises ValueError if its year in UTC must be wrong."""
+    try:
+        in_utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # before the year 1, or after 9999
+        in_utc = moment
+    if not YEARS[0] <= in_utc.year <= YEARS[1]:
+        year = f"year {in_utc.year}" if in_utc.year == moment.year else f"year {in_utc.year}, in UTC,"
+        raise ValueError(f"the {year} is not between {YEARS[0]} and {YEARS[1]}; correct the time")
+    return in_utc
 
 
 def _moment(value: object) -> object:
@@ -75,14 +80,22 @@ CustomerId = Annotated[
 ]
 
 
+def is_plain_id(sent: object) -> bool:
+    """Whether an id is letters and digits, as nearly all are: then it is in its one form."""
+    return type(sent) is str and sent.isalnum() and len(sent) <= LONGEST and sent not in MISSING_IDS
+
+
 def plain_customer_id(sent: object) -> str:
     """The customer's id in its one form. Raises InvalidRequest for an id nobody can have."""
-    if isinstance(sent, str) and sent.isalnum() and len(sent) <= LONGEST:  # as nearly all are: nothing to mend
-        return sent
+    if is_plain_id(sent):
+        return str(sent)
     if isinstance(sent, bool) or not isinstance(sent, (str, int, float)):
         raise InvalidRequest([Fault("/customer_id", "must be text or a whole number")])
     if isinstance(sent, float) and not sent.is_integer():  # nor is NaN, nor infinity
         raise InvalidRequest([Fault("/customer_id", f"is {sent:g}, and must be text or a whole number")])
+    if isinstance(sent, float) and abs(sent) >= EXACT_FLOAT:
+        detail = f"is {sent:g}, a number of which digits may be lost; send it as text"
+        raise InvalidRequest([Fault("/customer_id", detail)])
     if not isinstance(sent, str) and abs(sent) >= 10**LONGEST:
         raise InvalidRequest([Fault("/customer_id", f"a customer id has at most {LONGEST} characters")])
     try:
@@ -98,13 +111,14 @@ class _Sent(BaseModel):
 class Transaction(_Sent):
     """A line of one of the customer's invoices, as the shop's export has it. Times without a zone are UTC."""
 
-    invoice_no: Text | None = Field(None, description="Lines of one invoice make one order. C… is a cancellation.")
+    invoice_no: Text | None = Field(None, description="Lines of one invoice make one order.")
     stock_code: Text | None = Field(None, description="The product; case matters.")
     quantity: Amount = Field(description="Units; negative on a return.")
     invoice_date: Moment
-    unit_price: Amount = Field(description="Price of one unit, in the shop's currency.")
+    unit_price: Amount = Field(description="Price of one unit, in the shop's currency; may be negative on a return.")
     description: Text | None = None
     country: Text | None = None
+    status: Text | None = Field(None, description="What became of the order, in a word of the data the model is of.")
 
     _is_text = field_validator("invoice_date", mode="before")(_moment)
 
@@ -118,6 +132,7 @@ class Transaction(_Sent):
             price=self.unit_price,
             country=_told(self.country),
             description=_told(self.description),
+            status=_told(self.status),
         )
 
 
@@ -136,7 +151,8 @@ class SegmentRequest(_Sent):
     model_config = ConfigDict(json_schema_extra=_EXACTLY_ONE)
 
     customer_id: CustomerId = Field(
-        description="As the shop writes it; `17850`, `17850.0` and ` 17850 ` are one customer."
+        description="As the shop writes it; `17850`, `17850.0` and ` 17850 ` are one customer, and so "
+        "are `Dora@Example.org` and `dora@example.org`."
     )
     as_of: Moment | None = Field(None, description="The moment the features hold for; default: now.")
     features: Any = None
@@ -178,7 +194,7 @@ def request_type(model: SegmentationModel, max_transactions: int) -> type[Segmen
         __doc__=SegmentRequest.__doc__,
         features=(features | None, Field(None, description="Feature values at `as_of`, by name.")),
         transactions=(
-            list[Transaction] | None,
+            Annotated[list[Transaction], Field(fail_fast=True)] | None,  # its faults are looked for one by one
             Field(None, min_length=1, max_length=max_transactions, description="All the customer's lines."),
         ),
     )
@@ -235,4 +251,4 @@ def _kind_in_table(model: SegmentationModel, record: FeatureRecord) -> Any:
 
 
 def _told(text: str | None) -> str | None:
-    return (text.strip() or None) if text is not None else None
+    return (trimmed(text) or None) if text is not None else None

@@ -9,12 +9,14 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import astuple
 
+from models.customer.customer_id import trimmed
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
 from models.table_reading import TableReading
 from service.request import plain_moment
 from service.sent_transaction import SentText, SentTransaction
+from service.strict_json import decode_json, may_repeat_keys
 
 MOST_MOMENTS = 16_384  # whose seconds are remembered: the lines of an invoice have one, and shops send days often
 
@@ -44,9 +46,9 @@ class RequestDecoder:
             "Request",
             [
                 ("customer_id", str | int),
-                ("features", _features(model) | None, None),
-                ("transactions", list[SentTransaction] | None, None),
-                ("as_of", str | None, None),
+                ("features", _features(model) | None | msgspec.UnsetType, UNSET),
+                ("transactions", list[SentTransaction] | None | msgspec.UnsetType, UNSET),
+                ("as_of", str | None | msgspec.UnsetType, UNSET),
             ],
             forbid_unknown_fields=True,
             gc=False,
@@ -54,23 +56,29 @@ class RequestDecoder:
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(request).decode
 
     def decode(self, body: bytes) -> DecodedRequest | None:
-        """None for what is not of the usual form: it may be wrong, and it may be right in another way."""
+        """None for what is not of the usual form: it may be wrong, and it may be right in another way. Raises
+        InvalidRequest where a key is there twice."""
         try:
             sent = self._decode(body)
-            as_of = None if sent.as_of is None else plain_moment(sent.as_of)
+            keys = 1 + (sent.features is not UNSET) + (sent.transactions is not UNSET) + (sent.as_of is not UNSET)
+            as_of = plain_moment(sent.as_of) if sent.as_of or sent.as_of == "" else None
             features: dict[str, float | str | None] | None = None
-            if sent.features is not None:
+            if sent.features:
                 told = zip(self._names, astuple(sent.features), strict=True)
                 features = {name: value for name, value in told if value is not UNSET}
+                keys += len(features)
                 if self._reading.is_missing(features.get(MAIN_COUNTRY)):
                     features[MAIN_COUNTRY] = None
             transactions: list[Line] | None = None
-            if sent.transactions is not None:
+            if sent.transactions is not None and sent.transactions is not UNSET:
                 if not 1 <= len(sent.transactions) <= self._most:
                     return None
-                transactions = _lines(sent.transactions)
+                transactions, of_transactions = _lines(sent.transactions)
+                keys += of_transactions
         except (msgspec.MsgspecError, ValueError):
             return None
+        if may_repeat_keys(body, keys):
+            decode_json(body)
         return DecodedRequest(sent.customer_id, as_of, features, transactions)
 
 
@@ -88,22 +96,27 @@ def _features(model: SegmentationModel) -> Any:
     return msgspec.defstruct("Features", fields, kw_only=True, forbid_unknown_fields=True, gc=False)
 
 
-def _lines(transactions: Sequence[SentTransaction]) -> list[Line]:
-    """The same as `Transaction.line` makes, for a third of what a call and a constructor per line cost."""
+def _lines(transactions: Sequence[SentTransaction]) -> tuple[list[Line], int]:
+    """The same as `Transaction.line` makes, for a third of what a call and a constructor per line cost; and the number
+    of keys that were sent."""
     new: Callable[..., Line] = tuple.__new__
     lines = []
+    keys = 8 * len(transactions)
     for sent in transactions:
-        invoice, product, quantity, date, price, country, description = astuple(sent)
+        invoice, product, quantity, date, price, country, description, status = astuple(sent)
+        keys -= (
+            (invoice is UNSET) + (product is UNSET) + (country is UNSET) + (description is UNSET) + (status is UNSET)
+        )
         fields = (
             _stripped(invoice), _stripped(product), quantity, _seconds(date), price, _stripped(country),
-            _stripped(description),
+            _stripped(description), _stripped(status),
         )  # fmt: skip
         lines.append(new(Line, fields))
-    return lines
+    return lines, keys
 
 
-def _stripped(text: str | None) -> str | None:
-    return (text.strip() or None) if text else None
+def _stripped(text: Any) -> str | None:
+    return (trimmed(text) or None) if text else None
 
 
 @lru_cache(MOST_MOMENTS)

@@ -9,25 +9,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any
 
 import pyarrow.parquet
-from pydantic import ValidationError
 
 from models.features import LARGEST
 from service.app import assemble
-from service.assigned import Assigned
+from service.assigned import Assigned, Case
 from service.assigning import answer_json, assign_many, case_of
-from service.errors import CustomerSuppressed, InvalidRequest
-from service.faults import faults_of
+from service.errors import InvalidRequest
 from service.served_model import ServedModel
 from service.settings import Settings
 from service.state import Service
 from service.store.database import upgrade
+from service.store.errors import StoreUnavailable
 
 CHUNK = 10_000
 WRITTEN = (
@@ -35,7 +34,6 @@ WRITTEN = (
     "next_segment_orders", "reasons", "goal", "action", "products", "held_out", "model_version", "assignment_id",
     "problem",
 )  # fmt: skip
-Refused: TypeAlias = InvalidRequest | CustomerSuppressed
 OTHER_COLUMNS = 3  # the exit code of training.scored_table for a file without the columns that decide
 
 
@@ -48,7 +46,7 @@ class ScoreOrder:
     """What to score and where to write it. `as_of` None is the end of the file's last day, or each row's own.
 
     `missing` are values of a table that stand for a missing one, beside those that the model knows; `not_missing` are
-    values that look so and do not.
+    values that look so and do not. `numbers` gives for a column an example of how its numbers are written.
     """
 
     file: str
@@ -59,6 +57,7 @@ class ScoreOrder:
     date_format: str | None
     missing: Sequence[str] = ()
     not_missing: Sequence[str] = ()
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
 
 def score(
@@ -66,8 +65,9 @@ def score(
 ) -> int:
     """Assign every customer in the file; returns how many rows were written. `note` gets what the reading has to say.
 
-    A row that cannot be assigned says so in the column `problem`; the others are not held up. With `store`, a
-    chunk is committed before it is written. The output appears whole or not at all.
+    A row that cannot be assigned says so in the column `problem`; the others are not held up. The suppression list is
+    read before each chunk, stored or not. With `store`, a chunk is committed before it is written. The output appears
+    whole or not at all.
     """
     if not order.out.parent.is_dir() or _form(order.out) is None:
         raise ScoringRefused(f"cannot write {order.out}: name a .csv, .csv.gz or .ndjson file in a folder that exists")
@@ -85,8 +85,9 @@ async def _score(
     rows: Iterator[dict[str, Any]], order: ScoreOrder, served: ServedModel, service: Service,
     progress: Callable[[int], None],
 ) -> int:  # fmt: skip
-    if order.store:
+    if order.store or service.engine.dialect.name == "sqlite":
         await asyncio.to_thread(upgrade, service.engine)
+    if order.store:
         service.writer.start()
     partial = order.out.with_name(f".{order.out.name}.partial")
     written = 0
@@ -94,9 +95,8 @@ async def _score(
         with _open(partial, order.out) as file:
             table = _writer(file, order.out)
             while chunk := list(islice(rows, CHUNK)):
-                if order.store:
-                    await asyncio.to_thread(service.suppressed.refresh)
-                decided = _decide(chunk, served, service, order.store)
+                await asyncio.to_thread(_read_suppressed, service)
+                decided = _decide(chunk, served, service)
                 if order.store:
                     await service.writer.commit([one.row for one in decided if isinstance(one, Assigned)])
                 table([_line(sent, one, served, order.store) for sent, one in zip(chunk, decided, strict=True)])
@@ -110,24 +110,28 @@ async def _score(
     return written
 
 
-def _decide(
-    chunk: Sequence[dict[str, Any]], served: ServedModel, service: Service, stored: bool
-) -> list[Assigned | Refused]:
+def _read_suppressed(service: Service) -> None:
+    try:
+        service.suppressed.refresh()
+    except StoreUnavailable as error:
+        raise ScoringRefused(
+            f"the suppression list cannot be read, so it is not known who may be scored ({error.report}) "
+            "Have SEGMENTATION_DATABASE_URL name the service's database, and run: python -m service db upgrade"
+        ) from error
+
+
+def _decide(chunk: Sequence[dict[str, Any]], served: ServedModel, service: Service) -> list[Assigned | Exception]:
     now = service.clock()
-    cases: list[Any] = []
-    for sent in chunk:
-        try:
-            case = case_of(served.request_type.model_validate(sent), served, now)
-            if stored:
-                service.suppressed.check(case.customer_id)
-            cases.append(case)
-        except ValidationError as error:
-            cases.append(InvalidRequest(faults_of(error.errors(include_url=False))))
-        except (InvalidRequest, CustomerSuppressed) as error:
-            cases.append(error)
-    good = [case for case in cases if not isinstance(case, Refused)]
-    answers = iter(assign_many(good, served, service.ids, now))
-    return [case if isinstance(case, Refused) else next(answers) for case in cases]
+    cases = service.suppressed.admit_many([_case(sent, served, now) for sent in chunk])
+    answers = iter(assign_many([case for case in cases if not isinstance(case, Exception)], served, service.ids, now))
+    return [case if isinstance(case, Exception) else next(answers) for case in cases]
+
+
+def _case(sent: dict[str, Any], served: ServedModel, now: datetime) -> Case | InvalidRequest:
+    try:
+        return case_of(served.strict.validate(sent), served, now)
+    except InvalidRequest as error:
+        return error
 
 
 def _customers(
@@ -159,6 +163,7 @@ def _read_table(order: ScoreOrder, served: ServedModel, out: Path, folder: Path,
     options = [
         *(f"--missing={value}" for value in order.missing),
         *(f"--not-missing={value}" for value in order.not_missing),
+        *(f"--numbers={name}={example}" for name, example in order.numbers.items()),
         *([f"--id={order.columns['customer']}"] if "customer" in order.columns else []),
     ]
     command = ["training.scored_table", order.file, "--manifest", str(manifest), "--out", str(out), *options]
@@ -174,13 +179,16 @@ def _read_table(order: ScoreOrder, served: ServedModel, out: Path, folder: Path,
 
 def _read_transactions(order: ScoreOrder, out: Path) -> None:
     command = ["training", "features", order.file, "--out", str(out)]
-    for field, name in order.columns.items():
-        command += ["--column", f"{field}={name}"]
+    for meaning, name in order.columns.items():
+        command += ["--column", f"{meaning}={name}"]
     for option, value in (("--date-format", order.date_format), ("--as-of", order.as_of)):
         command += [option, value] if value else []
+    for name, example in order.numbers.items():
+        command += ["--numbers", f"{name}={example}"]
     done = _run(command)
     if done.returncode:
         raise ScoringRefused(done.stderr.strip().removeprefix("features: "))
+    sys.stderr.write(done.stderr.replace("features: the check", "score: the check"))  # which failed, as a warning
 
 
 def _run(module: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -225,8 +233,8 @@ def _beyond_all(text: str | None) -> float | str | None:
     return text if abs(number) <= LARGEST else number
 
 
-def _line(sent: Mapping[str, Any], one: Assigned | Refused, served: ServedModel, stored: bool) -> dict[str, Any]:
-    if isinstance(one, Refused):
+def _line(sent: Mapping[str, Any], one: Assigned | Exception, served: ServedModel, stored: bool) -> dict[str, Any]:
+    if isinstance(one, Exception):
         return {"customer_id": sent["customer_id"], "problem": str(one)}
     answer = json.loads(answer_json(one, served))
     next_segment = answer["next_segment"] or {"by_orders": None}

@@ -1,4 +1,4 @@
-"""Who is not to be assigned: the suppression list as this process knows it."""
+"""The gate before every assignment: the suppression list as this process knows it."""
 
 import logging
 import math
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from service.assigned import AdmittedCase, Case
 from service.errors import CustomerSuppressed
 from service.store.errors import StoreError, StoreUnavailable
 from service.store.personal_data import GUARDED, PersonalData, SuppressionList
@@ -26,6 +27,19 @@ class Suppressed:
         self._digests: frozenset[str] = frozenset()
         self._trouble: str | None = None
         self._good_until = -math.inf  # on the monotonic clock
+
+    def admit(self, case: Case) -> AdmittedCase:
+        """The customer, to be assigned. Raises CustomerSuppressed, and StoreUnavailable where the list is not known."""
+        self.check(case.customer_id)
+        return AdmittedCase(case)
+
+    def admit_many(self, cases: Sequence[Case | Exception]) -> list[AdmittedCase | Exception]:
+        """The same for many: a suppressed customer's place has CustomerSuppressed. Raises StoreUnavailable."""
+        refused = self.among([case.customer_id if isinstance(case, Case) else "" for case in cases])
+        return [
+            refused.get(place) or (AdmittedCase(case) if isinstance(case, Case) else case)
+            for place, case in enumerate(cases)
+        ]
 
     def check(self, customer_id: str) -> None:
         """Raises CustomerSuppressed, and StoreUnavailable where the list is not known."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from starlette.routing import BaseRoute
 
 UNMATCHED = "unmatched"
-_CONVERTER = re.compile(r":\w+(?=\})")  # {id:path}, as the router has it, is {id} in the OpenAPI document
+_CONVERTER = re.compile(r":\w+(?=\})")  # {id:customer_id}, as the router has it, is {id} in OpenAPI
 
 
 class Templates:

@@ -2,7 +2,7 @@
 
 from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 
-from service.content_encoding import PIECE, Damaged
+from service.content_encoding import PIECE, Damaged, EmptyParts
 
 # Where a frame is damaged, what was given with the damage is lost: it is given little at a time.
 ZSTANDARD_AT_ONCE = 1_024
@@ -16,6 +16,7 @@ class ZstandardUnpacker:
     def __init__(self) -> None:
         self._packed = b""
         self._frame: ZstdDecompressor | None = None
+        self._empty = EmptyParts()
 
     def feed(self, data: bytes) -> None:
         self._packed += data
@@ -31,6 +32,7 @@ class ZstandardUnpacker:
                 found = self._frame.decompress(given, PIECE)
             except ZstdError as error:
                 raise Damaged(str(error)) from error
+            self._empty.count(found, self._frame.eof)
             if self._frame.eof:
                 self._packed, self._frame = self._frame.unused_data + self._packed, None
             if found:

@@ -10,6 +10,7 @@ from models.playbook import load_playbooks
 from models.registry import Registry
 from tests.sharing import made_once
 from training.fit import Order, fit
+from training.reading.options import ReadOptions
 
 MONTH_BEFORE = datetime(2011, 11, 10, tzinfo=UTC)
 DATA = Path(os.environ.get("SEGMENTATION_DATA_DIR", Path(__file__).parent.parent / "../shared/data")).resolve()
@@ -35,7 +36,7 @@ def real_models(retail: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def publish(models_dir: Path) -> None:
         for as_of in (MONTH_BEFORE, None):
-            order = Order([retail], models_dir, load_playbooks(), as_of=as_of)
+            order = Order([retail], models_dir, load_playbooks(), ReadOptions(as_of=as_of))
             Registry(models_dir).activate(fit(order, lambda _: None).version)
 
     return made_once(tmp_path_factory, "real", publish)

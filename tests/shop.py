@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
+from models.customer.conventions import Conventions
 from models.line import Line
 
 NEW_YEAR = datetime(2011, 1, 1, tzinfo=UTC)
@@ -24,12 +25,27 @@ def bought(
 
 _PURCHASE = st.builds(
     Line,
-    invoice=st.sampled_from(["1", "2", "3", "C4", "C5", "A6", "c7"]),
-    product=st.sampled_from(["A", "B", "a", "POST", "m", "gift_0001_20", "85123A"]),
+    invoice=st.sampled_from(["1", "2", "3", "C4", "C5", "A6", "c7", "CA-8", None]),
+    product=st.sampled_from(["A", "B", "a", "POST", "m", "d", "gift_0001_20", "85123A", None]),
     quantity=st.sampled_from([1.0, 2.0, 6.0, 12.0, -1.0, -2.0, -6.0, 0.0]),
     at=st.integers(0, 20).map(day),
-    price=st.sampled_from([0.85, 2.55, 4.25, 0.0, -1.0]),
+    price=st.sampled_from([0.85, 2.55, 4.25, 0.0, -1.0, -2.55]),
     country=st.sampled_from(["United Kingdom", "France", None]),
     description=st.sampled_from(["white lantern", None]),
+    status=st.sampled_from([None, "paid", "Cancelled", "refunded", "ÜBERFÄLLIG"]),
+)
+CONVENTIONS = st.builds(
+    Conventions,
+    cancellation_prefixes=st.sampled_from([(), ("C",)]),
+    adjustment_prefixes=st.sampled_from([(), ("A",), ("A", "X")]),
+    non_product_codes=st.sampled_from([(), ("POST", "M"), ("POST", "M", "D")]),
+    non_product_prefixes=st.sampled_from([(), ("GIFT_0001_",)]),
+    discount_codes=st.sampled_from([(), ("D",), ("D", "M", "A")]),
+    duplicates=st.booleans(),
+    statuses=st.sampled_from(
+        [{}, {"paid": "purchase", "cancelled": "no_purchase", "refunded": "return", "überfällig": "no_purchase"}]
+    ),
+    placeholders=st.sampled_from([(), ("0", "guest")]),
+    earliest=st.sampled_from([None, day(3)]),
 )
 LINES = st.lists(_PURCHASE, min_size=1, max_size=30)

@@ -19,7 +19,8 @@ from service.request import request_type
 from service.settings import Settings, described
 from training import __main__ as training_cli
 from training.naming import ARCHETYPES, STEADY
-from training.reading.columns import ALIASES
+from training.preparation.plausibility import checks
+from training.reading.column_mapping import column_names
 from training.selection import BY_BACKTEST, BY_CLARITY, NONE_SOUND, SOUND
 
 ROOT = Path(__file__).parent.parent
@@ -145,9 +146,14 @@ def test_every_cleaning_rule_is_documented_in_its_order_with_its_reason() -> Non
     assert rows == expected
 
 
-@pytest.mark.parametrize("field", ALIASES)
+@pytest.mark.parametrize("name", checks())
+def test_every_check_of_plausibility_is_documented_with_its_limit(name: str) -> None:
+    assert row_named("docs/data.md", name)[1:3] == [f"{checks()[name].limit:g}", str(checks()[name].fewest)]
+
+
+@pytest.mark.parametrize("field", column_names().fields)
 def test_every_column_name_that_is_understood_is_documented(field: str) -> None:
-    assert row_named("docs/data.md", field)[2] == ", ".join(ALIASES[field])
+    assert row_named("docs/data.md", field)[2] == ", ".join(column_names().fields[field].names)
 
 
 def test_the_selection_rule_and_the_names_of_segments_are_documented() -> None:

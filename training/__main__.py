@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -13,31 +14,56 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.artifact import Artifact, read_artifact
 from models.errors import ModelError
+from models.evidence import CheckResult
 from models.playbook import load_playbooks
 from models.registry import Registry
 from training import show
 from training.demo import DemoRefused, write_demo
-from training.errors import TooFewCustomers, UnreadableSource
+from training.errors import Implausible, TooFewCustomers, UnreadableSource
 from training.feature_table import write_features
 from training.inspection import inspect
+from training.preparation.conventions import FORCIBLE, forced_rules
+from training.preparation.plausibility import checks
+from training.reading.options import ReadOptions
+from training.reading.plan import load_plan, save_plan
 
 EXPECTED = (ModelError, UnreadableSource, TooFewCustomers, DemoRefused)
 FITTING_STEPS = 15
+IMPLAUSIBLE = 3  # the exit code
 PRESETS = ("price-quantity",)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; 0 where it did what was asked, 1 with a sentence on standard error where it could not."""
+    """Run one command and return its exit code.
+
+    0 if it did what was asked, 1 with a sentence on standard error if it could not, 3 if the data are not plausible.
+    """
     given = _parser().parse_args(arguments)
     try:
-        given.run(given)
+        code: int | None = given.run(given)
+    except Implausible as error:
+        for check in error.failed:
+            _warn(given.command, check)
+        _print_error(f"{given.command}: no model is published, because {_checks_failed(len(error.failed))}.")
+        return IMPLAUSIBLE
     except EXPECTED as error:
         said = error.report if isinstance(error, ModelError) else str(error)
-        Console(stderr=True).print(
-            f"{given.command}: {said}", style="red", highlight=False, markup=False, soft_wrap=True
-        )
+        _print_error(f"{given.command}: {said}")
         return 1
-    return 0
+    return code or 0
+
+
+def _print_error(sentence: str) -> None:
+    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def _warn(command: str, check: CheckResult) -> None:
+    """Print a failed check of plausibility."""
+    _print_error(f"{command}: the check {check.name} failed: {check.message}")
+
+
+def _checks_failed(count: int) -> str:
+    return f"{count} check{' of plausibility fails' if count == 1 else 's of plausibility fail'}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_wish(fitting)
     fitting.add_argument("--movers", type=Path, metavar="FILE",
                          help="write who moved since the model before, and why, as CSV")  # fmt: skip
+    fitting.add_argument("--accept", action="append", default=[], choices=list(checks()), metavar="CHECK",
+                         help="publish though this check of plausibility fails; the model records it")  # fmt: skip
     fitting.add_argument("--playbooks", type=Path, metavar="FILE", help="default: those of the package")
     fitting.add_argument("--no-activate", action="store_true", help="publish, but leave the active model as it is")
     fitting.set_defaults(run=_fit)
@@ -72,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     reporting.set_defaults(run=_report)
     inspecting = commands.add_parser("inspect", help="read and clean transactions and report, without training")
     _add_source(inspecting)
+    inspecting.add_argument(
+        "--save-plan", type=Path, metavar="FILE", help="write the import plan, to be edited and used"
+    )
     inspecting.set_defaults(run=_inspect)
     features = commands.add_parser("features", help="write every customer's features as a table, to be scored")
     _add_source(features)
@@ -98,7 +129,7 @@ def _add_wish(command: argparse.ArgumentParser) -> None:
 def _add_table(fitting: argparse.ArgumentParser) -> None:
     table = fitting.add_argument_group("a table of customers, in place of transactions")
     table.add_argument("--customers", type=Path, metavar="FILE",
-                       help="CSV (.gz, .zst), XLSX or Parquet with one row per customer; --as-of is then today by "
+                       help="CSV, XLSX, JSON or Parquet with one row per customer; --as-of is then today by "
                        "default")  # fmt: skip
     table.add_argument("--id", metavar="COLUMN", help="the column of the customer's id, or row: number the customers")
     table.add_argument("--features", nargs="+", metavar="COLUMN", help="the columns that decide the segment")
@@ -112,11 +143,24 @@ def _add_table(fitting: argparse.ArgumentParser) -> None:
 
 def _add_source(command: argparse.ArgumentParser, as_of: bool = True, sources: str = "+") -> None:
     command.add_argument(
-        "source", nargs=sources, help="CSV (.gz, .zst), XLSX, Parquet, a folder of them, or a database URL"
+        "source", nargs=sources, help="CSV, XLSX, JSON, Parquet (.gz, .zst, .zip), a folder of them, or a database URL"
     )
     command.add_argument("--query", metavar="SQL", help="what to read from the database")
     command.add_argument("--column", action="append", default=[], type=_pair, metavar="FIELD=NAME",
-                         help="which column a field is, where its name does not tell")  # fmt: skip
+                         help="which column a field is, where its name does not tell; FIELD= for none")  # fmt: skip
+    command.add_argument("--sheet", action="append", default=[], metavar="NAME",
+                         help="a sheet of a workbook to read, once for each; default: all visible ones")  # fmt: skip
+    command.add_argument("--plan", type=Path, metavar="FILE", help="read by this plan, written by inspect --save-plan")
+    command.add_argument("--numbers", action="append", default=[], type=_pair, metavar="COLUMN=EXAMPLE",
+                         help="how the numbers of a column are written, such as price=1.234,56")  # fmt: skip
+    command.add_argument("--status-keep", type=_statuses, metavar="STATUSES",
+                         help="the statuses of purchases, with commas between them; all others are none")  # fmt: skip
+    command.add_argument("--currency", metavar="CODE", help="read the rows in this currency only")
+    command.add_argument("--rates", type=Path, metavar="FILE",
+                         help="convert currencies: a CSV of currency and rate, 1 for the one wanted")  # fmt: skip
+    command.add_argument("--rules", action="append", default=[], type=_rule, metavar="NAME",
+                         help="a convention that holds whatever the data shows, or no-NAME for one that does not: "
+                         f"{', '.join(FORCIBLE)}")  # fmt: skip
     command.add_argument("--date-format", metavar="FORM", help="month-first, day-first, or a strptime pattern")
     if as_of:
         command.add_argument("--as-of", type=_moment, metavar="DATE",
@@ -148,15 +192,13 @@ def _fit(given: argparse.Namespace) -> None:
         sources=given.source,
         models_dir=given.models_dir,
         playbooks=load_playbooks(given.playbooks),
-        query=given.query,
-        columns=dict(given.column),
-        date_format=given.date_format,
-        as_of=given.as_of,
+        options=_read_options(given),
         segments=given.segments,
         seed=given.seed,
         horizon=given.horizon,
         preset=given.preset,
         movers=given.movers,
+        accept=frozenset(given.accept),
         signing_key=_signing_key(),
     )
     with _steps() as step:
@@ -165,7 +207,10 @@ def _fit(given: argparse.Namespace) -> None:
 
 
 def _fit_table(given: argparse.Namespace) -> None:
-    of_transactions = ("source", "query", "column", "date_format", "preset", "movers")
+    of_transactions = (
+        "source", "query", "column", "date_format", "plan", "status_keep", "currency", "rates", "rules",
+        "preset", "movers", "accept",
+    )  # fmt: skip
     if wrong := [f"--{name.replace('_', '-')}" for name in of_transactions if getattr(given, name)]:
         named = ", ".join(wrong).replace("--source", f"{' '.join(given.source)}")
         raise UnreadableSource(f"{named} cannot go with --customers, which names the one table that is read; leave out")
@@ -179,7 +224,9 @@ def _fit_table(given: argparse.Namespace) -> None:
 
     order = TableOrder(
         source=given.customers,
-        columns=Columns(given.id, given.features, given.describe, given.missing, given.not_missing),
+        columns=Columns(
+            given.id, given.features, given.describe, given.missing, given.not_missing, dict(given.numbers), given.sheet
+        ),
         as_of=given.as_of or _today(),
         models_dir=given.models_dir,
         playbooks=load_playbooks(given.playbooks),
@@ -209,13 +256,11 @@ def _evaluate(given: argparse.Namespace) -> None:
         cut_off=given.cut_off,
         horizon=given.horizon,
         wish=Wish(given.segments, given.seed, given.preset),
-        query=given.query,
-        columns=dict(given.column),
-        date_format=given.date_format,
+        options=_read_options(given),
         assignments=given.assignments,
     )
     with _steps() as step:
-        found = evaluate(question, FIT_THREADS, step)
+        found = evaluate(question, FIT_THREADS, step, partial(_warn, given.command))
     show.evaluation(found, given.json)
 
 
@@ -233,13 +278,17 @@ def _report(given: argparse.Namespace) -> None:
     sys.stdout.write(f"{given.out}: the report on model {artifact.version}\n")
 
 
-def _inspect(given: argparse.Namespace) -> None:
-    show.inspection(inspect(given.source, given.query, dict(given.column), given.date_format, given.as_of), given.json)
+def _inspect(given: argparse.Namespace) -> int:
+    found = inspect(given.source, _read_options(given))
+    if given.save_plan:
+        save_plan(found.plan, given.save_plan)
+    show.inspection(found, given.json)
+    return 0 if found.plausible else IMPLAUSIBLE
 
 
 def _features(given: argparse.Namespace) -> None:
-    columns = dict(given.column)
-    rows = write_features(given.source, given.out, given.query, columns, given.date_format, given.as_of)
+    warn = partial(_warn, given.command)
+    rows = write_features(given.source, given.out, _read_options(given), warn)
     sys.stdout.write(f"{rows:,} customers in {given.out}\n")
 
 
@@ -287,6 +336,30 @@ def _signing_key() -> bytes | None:
             raise UnreadableSource(f"the signing key {path} cannot be read: {error.strerror}") from error
     key = os.environ.get("SEGMENTATION_SIGNING_KEY")
     return key.encode() if key else None
+
+
+def _read_options(given: argparse.Namespace) -> ReadOptions:
+    return ReadOptions(
+        query=given.query,
+        columns=dict(given.column),
+        date_format=given.date_format,
+        numbers=dict(given.numbers),
+        sheets=given.sheet,
+        status_keep=given.status_keep,
+        currency=given.currency,
+        rates=given.rates,
+        rules=forced_rules(dict(given.rules)),
+        plan=load_plan(given.plan) if given.plan else None,
+        as_of=getattr(given, "as_of", None),
+    )
+
+
+def _rule(text: str) -> tuple[str, bool]:
+    return text.removeprefix("no-").replace("-", "_"), not text.startswith("no-")
+
+
+def _statuses(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (word.strip() for word in text.split(","))))
 
 
 def _pair(text: str) -> tuple[str, str]:

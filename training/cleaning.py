@@ -1,6 +1,6 @@
 """The cleaning rules of `models.cleaning`, said once more as an Ibis expression, for lines of any number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
@@ -11,27 +11,35 @@ import ibis
 from ibis import Table
 from ibis import _ as row
 
-from models.cleaning import RULES, non_products
+from models.cleaning import NEGATIVE_VALUE, RULES
+from models.customer.conventions import Conventions
 from models.evidence import RuleCount
 from training.reading.lines import Lines
 from training.workspace import Workspace
 
-SAME = ("customer", "invoice", "product", "description", "quantity", "at", "price", "country")
-PAIRED = ("customer", "product", "price", "size")
+SAME = ("customer", "invoice", "product", "description", "quantity", "at", "price", "country", "status", "rest")
+PAIRED = ("customer", "product", "worth", "size")
 EXAMPLES = 3
+LONGEST_EXAMPLE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
     """Lines sorted into purchases and returns, and what each rule did.
 
-    Both tables have line, customer, invoice, product, quantity, at (seconds UTC), price and country; `purchases`
-    also has `undone`, true where a full cancellation undid the line. They are stored in the workspace.
+    Both tables have line, customer, order, product, quantity, at (seconds UTC), price, country and value: what was
+    paid, or what came back. `order` is the invoice, or the moment where a line has no invoice; two customers may have
+    the same. `purchases` also has `undone`, true where a full cancellation undid the line. `kept` are all these lines
+    before either was known. `lost` has customer and rule, the first that holds, of each line of the customers who have
+    no purchase line. The tables are stored in the workspace.
     """
 
     purchases: Table
     returns: Table
     rules: tuple[RuleCount, ...]
+    kept: Table
+    lost: Table
+    discounts: bool
 
     def until(self, moment: datetime, workspace: Workspace) -> "Cleaned":
         """The same lines as they were known at an earlier moment: what came later undoes nothing yet.
@@ -39,26 +47,47 @@ class Cleaned:
         Equal to cleaning at that moment (what is a duplicate no later line changes), for a fraction of the work. The
         rules' counts stay those of all lines.
         """
-        at = moment.timestamp()
-        purchases = self.purchases.drop("undone").filter(row["at"] <= at)
-        return _sorted_out(purchases, self.returns.filter(row["at"] <= at), self.rules, workspace)
+        return _sorted_out(
+            self.kept.filter(row["at"] <= moment.timestamp()), self.rules, self.lost, self.discounts, workspace
+        )
 
 
-def clean(lines: Lines, as_of: datetime, workspace: Workspace) -> Cleaned:
+def clean(lines: Lines, conventions: Conventions, as_of: datetime, workspace: Workspace) -> Cleaned:
     """Ask every rule of every line. `as_of` must carry a time zone; later lines are left out."""
     backend = workspace.backend
-    duplicates = backend.create_table(workspace.name("duplicates"), _duplicates(lines), temp=True)
-    asked = _ask(lines.table, duplicates, _non_product_codes(lines.table), as_of)
-    kept = backend.create_table(workspace.name("kept"), _kept(asked), temp=True)
+    asked = _ask(lines, conventions, as_of, workspace)
+    discount_codes = _spellings(lines, "product", conventions.is_discount) if conventions.discount_codes else []
+    kept = backend.create_table(workspace.name("kept"), _kept(asked, discount_codes), temp=True)
     counts = _count(asked, lines.table)
-    return _sorted_out(kept.filter(~row.is_return), kept.filter(row.is_return), counts, workspace)
+    # Asked of few lines once more: to keep every line with its rule would cost as much as cleaning.
+    purchases = kept.filter(~row.is_return)
+    without_purchase = asked.filter(row.customer.notnull()).anti_join(purchases, "customer")
+    return _sorted_out(kept, counts, _with_rule(without_purchase), bool(discount_codes), workspace)
 
 
-def _sorted_out(purchases: Table, returns: Table, rules: tuple[RuleCount, ...], workspace: Workspace) -> Cleaned:
+def _sorted_out(
+    kept: Table, rules: tuple[RuleCount, ...], lost: Table, discounts: bool, workspace: Workspace
+) -> Cleaned:
+    purchases = kept.filter(~row.is_return).drop("is_return", "is_discount")
+    returns = kept.filter(row.is_return & ~row.is_discount).drop("is_return", "is_discount")
     name = workspace.name("undone")
     undone = workspace.backend.create_table(name, _undone(purchases, returns), temp=True)
     marked = purchases.left_join(undone, "line").drop("line_right").mutate(undone=row.undone.fill_null(False))
-    return Cleaned(marked, returns, rules)
+    if discounts:
+        off = kept.filter(row.is_discount).drop("is_return", "is_discount")
+        orders = purchases.group_by(["customer", "order"]).agg(worth=row.value.sum())
+        lowered = off.group_by(["customer", "order"]).agg(off=row.value.sum()).inner_join(orders, ["customer", "order"])
+        left = lowered.select("customer", "order", left=ibis.greatest(1 - row.off / row.worth, 0.0))
+        marked = marked.left_join(left, ["customer", "order"]).drop("customer_right", "order_right")
+        diminished = ibis.ifelse(row.undone, row.value, row.value * row.left.fill_null(1.0))
+        marked = marked.mutate(value=diminished).drop("left")
+        returns = returns.union(off.anti_join(orders, ["customer", "order"]))
+    return Cleaned(marked, returns, rules, kept, lost, discounts)
+
+
+def _with_rule(asked: Table) -> Table:
+    """Customer and rule of each line; the rule is the first that holds."""
+    return asked.select("customer", rule=ibis.cases(*[(asked[_flag(rule.name)], rule.name) for rule in RULES]))
 
 
 def _duplicates(lines: Lines) -> Table:
@@ -67,8 +96,6 @@ def _duplicates(lines: Lines) -> Table:
     A hash of some fields finds the few lines that may be equal, cheaply; all fields themselves then decide.
     """
     table = lines.table
-    if not {"invoice", "product"} <= lines.present:
-        return table.filter(ibis.literal(False)).select("line")
     told = table.filter(row.invoice.notnull() & row["product"].notnull())
     hashed = told.select(
         "line", key=ibis.struct({name: told[name] for name in ("invoice", "product", "quantity")}).hash()
@@ -79,38 +106,82 @@ def _duplicates(lines: Lines) -> Table:
     return suspects.mutate(order=order).filter(row.order > 0).select("line")
 
 
-def _non_product_codes(table: Table) -> list[str]:
-    """The codes in the data that stand for no product: few, and asked one by one of the one list there is."""
-    codes = table.select("product").filter(row["product"].notnull()).distinct().to_pyarrow()["product"].to_pylist()
-    return sorted(code for code in codes if code in non_products())
+def _spellings(lines: Lines, field: str, holds: Callable[[str], object]) -> list[str]:
+    """The values in a column of few different ones of which something holds: each is asked once."""
+    if field not in lines.present:
+        return []
+    column = lines.table[field]
+    values = lines.table.filter(column.notnull()).select(field).distinct().to_pyarrow()[field].to_pylist()
+    return sorted(value for value in values if holds(value))
 
 
-def _ask(table: Table, duplicates: Table, other: Sequence[str], as_of: datetime) -> Table:
+def _ask(lines: Lines, conventions: Conventions, as_of: datetime, workspace: Workspace) -> Table:
     """Add one column per rule, whether it holds for the line, whatever other rules say."""
-    moment = as_of.astimezone(UTC).replace(tzinfo=None)
-    table = table.left_join(duplicates.mutate(repeated=ibis.literal(True)), "line").drop("line_right")
+    table, repeated = lines.table, ibis.literal(False)
+    if conventions.duplicates and {"invoice", "product"} <= lines.present:
+        duplicates = workspace.backend.create_table(workspace.name("duplicates"), _duplicates(lines), temp=True)
+        table = table.left_join(duplicates.mutate(repeated=ibis.literal(True)), "line").drop("line_right")
+        repeated = table.repeated.notnull()
+    meanings = {status: conventions.meaning(status) for status in _spellings(lines, "status", conventions.meaning)}
+    placeholder = row.customer.lower().isin(list(conventions.placeholders)) if conventions.placeholders else False
     holds: dict[str, Any] = {
         "unreadable": row.unreadable.notnull() | row.quantity.isnull() | row.price.isnull() | row["at"].isnull(),
-        "no_customer": row.customer.isnull(),
-        "after_as_of": row["at"] > ibis.timestamp(moment.isoformat(sep=" ")),
-        "cancellation": row.invoice.startswith("C") | row.invoice.startswith("c"),
-        "adjustment": row.invoice.startswith("A") | row.invoice.startswith("a"),
+        "no_customer": row.customer.isnull() | placeholder,
+        "implausible_date": False if conventions.earliest is None else row["at"] < _literal(conventions.earliest),
+        "after_as_of": row["at"] > _literal(as_of.timestamp()),
+        "status": _is_any("status", [one for one in meanings if meanings[one] == "no_purchase"]),
+        "returned_status": _is_any("status", [one for one in meanings if meanings[one] == "return"]),
+        "cancellation": _numbered(conventions.cancellation_prefixes),
+        "adjustment": _numbered(conventions.adjustment_prefixes),
         "quantity_not_positive": row.quantity <= 0,
-        "price_not_positive": row.price <= 0,
-        "duplicate": row.repeated.notnull(),
-        "non_product": row["product"].isin(list(other)) if other else ibis.literal(False),
+        "negative_price": row.price < 0,
+        "price_not_positive": row.price == 0,
+        "duplicate": repeated,
+        "non_product": _is_any("product", _spellings(lines, "product", conventions.is_non_product)),
     }
-    return table.mutate(**{_flag(name): test.fill_null(False) for name, test in holds.items()})
+    return table.mutate(**{_flag(name): _flagged(test) for name, test in holds.items()})
 
 
-def _kept(asked: Table) -> Table:
-    """Purchases, for which no rule holds, and returns that no rule but those for returns takes out."""
-    goes = [asked[_flag(rule.name)] for rule in RULES if not rule.returns]
-    comes_back = [asked[_flag(rule.name)] for rule in RULES if rule.returns]
-    kept = asked.filter(~reduce(or_, goes)).mutate(is_return=reduce(or_, comes_back))
+def _flagged(test: Any) -> Any:
+    return ibis.literal(False) if test is False else test.fill_null(False)
+
+
+def _literal(seconds: float) -> Any:
+    return ibis.timestamp(datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(sep=" "))
+
+
+def _is_any(field: str, values: Sequence[str]) -> Any:
+    return row[field].isin(list(values)) if values else False
+
+
+def _numbered(letters: Sequence[str]) -> Any:
+    """Whether the invoice is one of the letters, in upper or lower case, before digits."""
+    if not letters:
+        return False
+    begins = reduce(or_, (row.invoice.startswith(form) for one in letters for form in (one, one.lower())))
+    return ibis.ifelse(begins, row.invoice.re_search("^.[0-9]+$"), False)
+
+
+def _kept(asked: Table, discount_codes: Sequence[str]) -> Table:
+    """Purchases, for which no rule holds, and returns that no rule but those for returns takes out.
+
+    The discounts among these, negative lines of no cancellation, are left in though they are of no product.
+    """
+    comes_back = {rule.name: asked[_flag(rule.name)] for rule in RULES if rule.returns}
+    is_return = reduce(or_, comes_back.values())
+    goes = {rule.name: asked[_flag(rule.name)] for rule in RULES if not rule.returns} | {"nothing": asked.quantity == 0}
+    is_discount: Any = ibis.literal(False)
+    if discount_codes:
+        told = reduce(or_, (test for name, test in comes_back.items() if name not in NEGATIVE_VALUE))
+        is_discount = is_return & ~told & asked["product"].isin(list(discount_codes)).fill_null(False)
+        goes["non_product"] &= ~is_discount
+    kept = asked.mutate(is_return=is_return, is_discount=is_discount).filter(~reduce(or_, goes.values()))
+    at = kept["at"].epoch_seconds().cast("float64") + (kept["at"].microsecond().cast("float64") / 1e6)
+    # An invoice has no space at its beginning, so that none is taken for a moment.
+    order = kept.invoice.fill_null(ibis.literal(" ") + at.cast("string"))
     return kept.select(
-        "line", "customer", "invoice", "product", "quantity", "price", "country", "is_return",
-        at=row["at"].epoch_seconds().cast("float64") + (row["at"].microsecond().cast("float64") / 1e6),
+        "line", "customer", "product", "quantity", "price", "country", "is_return", "is_discount",
+        at=at, order=order, value=(row.quantity * row.price).abs(),
     )  # fmt: skip
 
 
@@ -123,18 +194,18 @@ def _undone(purchases: Table, returns: Table) -> Table:
     """
 
     def events(table: Table, step: int) -> Table:
-        return table.select(
-            "line", "customer", "at", "price", invoice=row.invoice.fill_null(""),
-            product=row.product.fill_null(""), size=row.quantity.abs(), step=ibis.literal(step),
+        return table.filter(row["product"].notnull()).select(
+            "line", "customer", "product", "at", "order", worth=row.price.abs(),
+            size=row.quantity.abs(), step=ibis.literal(step),
         )  # fmt: skip
 
     given_back = events(returns, 1)
     bought = events(purchases, -1).semi_join(given_back, list(PAIRED))
     both = bought.union(given_back)
-    back = [both["at"].desc(), both.step.desc(), both.invoice.desc(), both.line.desc()]
+    back = [both["at"].desc(), both.step.desc(), both.order.desc(), both.line.desc()]
     sofar = ibis.window(group_by=list(PAIRED), order_by=back, preceding=None, following=0)
     both = both.mutate(s=row.step.sum().over(sofar))
-    back = [both["at"].desc(), both.step.desc(), both.invoice.desc(), both.line.desc()]
+    back = [both["at"].desc(), both.step.desc(), both.order.desc(), both.line.desc()]
     before = ibis.window(group_by=list(PAIRED), order_by=back, preceding=(None, 1), following=None)
     both = both.mutate(lowest=ibis.least(row.s.min().over(before).fill_null(0), 0))
     met = both.filter((row.step == -1) & (row.s >= row.lowest))
@@ -177,13 +248,21 @@ def _shown(lines: Table, numbers: Sequence[int]) -> dict[int, str]:
     """Lines in words, without the customer: a report is read by more people than the data."""
     if not numbers:
         return {}
-    found = lines.filter(row.line.isin(list(numbers))).drop("customer", "description", "country")
+    found = lines.filter(row.line.isin(list(numbers))).drop("customer", "description", "country", "rest")
     return {one["line"]: f"row {one['line'] + 1}: {_words(one)}" for one in found.to_pyarrow().to_pylist()}
 
 
 def _words(line: Mapping[str, Any]) -> str:
-    amounts = f"{_figure(line['quantity'])} at {_figure(line['price'])}"
-    return line["unreadable"] or f"invoice {line['invoice']}, product {line['product']}, {amounts}"
+    if line["unreadable"]:
+        return _harmless(line["unreadable"])
+    named = [f"{name} {_harmless(line[name])}" for name in ("invoice", "product", "status") if line[name] is not None]
+    when = [] if line["at"] is None else [f"{line['at']:%Y-%m-%d}"]
+    return ", ".join([*when, *named, f"{_figure(line['quantity'])} at {_figure(line['price'])}"])
+
+
+def _harmless(text: str) -> str:
+    """The text, if it can hold no e-mail address: a customer's may stand in any column."""
+    return "(left out: it may be an e-mail address)" if "@" in text else text[:LONGEST_EXAMPLE]
 
 
 def _figure(value: float | None) -> str:

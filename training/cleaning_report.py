@@ -10,12 +10,10 @@ from training.cleaning import Cleaned
 def cleaning_report(cleaned: Cleaned, summaries: Summaries) -> CleaningReport:
     """What the rules left, and what the customers' summaries made of it."""
     purchases = cleaned.purchases.agg(
-        lines=row.count(), customers=row.customer.nunique(), revenue=(row.quantity * row.price).sum(),
+        lines=row.count(), customers=row.customer.nunique(), revenue=row.value.sum(),
         undone=row.undone.sum(),
     ).to_pyarrow().to_pylist()[0]  # fmt: skip
-    returns = (
-        cleaned.returns.agg(lines=row.count(), value=(row.quantity.abs() * row.price).sum()).to_pyarrow().to_pylist()[0]
-    )
+    returns = cleaned.returns.agg(lines=row.count(), value=row.value.sum()).to_pyarrow().to_pylist()[0]
     return CleaningReport(
         rows=cleaned.rules[0].remaining + cleaned.rules[0].removed,
         rules=cleaned.rules,

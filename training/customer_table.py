@@ -11,7 +11,7 @@ from ibis import _ as row
 from numpy.typing import NDArray
 
 from models.category import Column, LevelShare, columns, expand_many
-from models.customer import customer_id
+from models.customer.customer_id import customer_id
 from models.evidence import SourceFile
 from models.table_reading import TableReading, missing_numbers
 from training.errors import TooFewCustomers, UnreadableSource
@@ -77,7 +77,8 @@ def read_customer_table(path: Path, workspace: Workspace, asked: Columns) -> Cus
 
     Raises UnreadableSource, with everything that is wrong with the deciding columns at once, and TooFewCustomers.
     """
-    return _table(read_rows(path, asked.choose, asked.missing, workspace), asked)
+    rows = read_rows(path, asked.choose, workspace, missing=asked.missing, numbers=asked.numbers, sheets=asked.sheets)
+    return _table(rows, asked)
 
 
 def transform_for(values: Values) -> str:
@@ -168,7 +169,6 @@ def _table(rows: TableRows, asked: Columns) -> CustomerTable:
         fingerprint=(rows.fingerprint,),
         notes=(
             *rows.notes,
-            *([rows.left_out] if rows.left_out else []),
             *_notes(used, deciding, rows, ids),
             *(f"Left out: {said}" for said in left_out.values()),
         ),
@@ -181,7 +181,6 @@ def _table(rows: TableRows, asked: Columns) -> CustomerTable:
 
 
 def _ids(rows: TableRows) -> tuple[str, ...]:
-    rows.check_ids()
     name, written = rows.columns[ID], _fetched(rows, rows.text(ID)).to_pylist()
     if empty := [index for index, sent in enumerate(written) if sent is None]:
         raise UnreadableSource(

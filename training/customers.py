@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
-from ibis import _ as row
 from numpy.typing import NDArray
 
 from models.features import NAMES, compute
-from training.errors import UnreadableSource
-from training.reading.lines import Lines
 from training.summaries import CustomerSummaries
 
 Values = NDArray[np.float64]
@@ -30,14 +27,6 @@ class Customers:
     def all_have(self, names: Sequence[str]) -> bool:
         """Whether every customer has all of these features."""
         return all(name in self.features and not np.isnan(self.features[name]).any() for name in names)
-
-
-def end_of_last_day(lines: Lines) -> datetime:
-    """Midnight UTC after the last line of a customer: training's default for `as_of`."""
-    last: datetime | None = lines.table.filter(row.customer.notnull())["at"].max().to_pyarrow().as_py()
-    if last is None:
-        raise UnreadableSource("no line has both a customer and a date, so there is nothing to train on")
-    return last.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC) + timedelta(days=1)
 
 
 def describe(known: CustomerSummaries, as_of: datetime) -> Customers:

@@ -1,7 +1,7 @@
 """What a model trained at a cut-off is worth in the days after: fitted on the past alone, judged by what came."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from threadpoolctl import threadpool_limits
 from models.scorer import Scorer
 from training.backtest import Trial
 from training.cleaning import clean
-from training.customers import end_of_last_day
+from training.cleaning_report import cleaning_report
 from training.errors import UnreadableSource
 from training.history import History
-from training.reading.source import read
+from training.preparation.plausibility import Warn, run_checks, warn_of_failed
+from training.preparation.prepare import prepare
+from training.reading.options import NO_OPTIONS, ReadOptions
 from training.selection import Progress
 from training.study import Wish, study
 from training.verdict import Verdict
@@ -31,25 +33,20 @@ class Question:
     cut_off: datetime
     horizon: int
     wish: Wish
-    query: str | None = None
-    columns: Mapping[str, str] | None = None
-    date_format: str | None = None
+    options: ReadOptions = NO_OPTIONS
     assignments: Path | None = None
 
 
-def evaluate(question: Question, threads: int, progress: Progress) -> Verdict:
+def evaluate(question: Question, threads: int, progress: Progress, warn: Warn) -> Verdict:
     """Fit on what was known at the cut-off, place every customer known then as the service would, and look after.
 
+    `warn` gets every check of plausibility that fails.
     Raises UnreadableSource where the data ends before the horizon does, TooFewCustomers where there are too few.
     """
     with Workspace() as workspace, threadpool_limits(threads):
-        progress("reading")
-        columns = question.columns or {}
-        lines = read(
-            question.sources, workspace, query=question.query, columns=columns, date_format=question.date_format
-        )
         over = question.cut_off + timedelta(days=question.horizon)
-        last = end_of_last_day(lines)
+        prepared = prepare(question.sources, workspace, replace(question.options, as_of=over), progress=progress)
+        last = prepared.end
         if last < over:
             longest = (last - question.cut_off).days
             shorter = f", or --horizon {longest} or less" if longest > 0 else ""
@@ -58,15 +55,17 @@ def evaluate(question: Question, threads: int, progress: Progress) -> Verdict:
                 f"{question.cut_off:%Y-%m-%d} go on to {over:%Y-%m-%d}; give --cut-off "
                 f"{last - timedelta(days=question.horizon):%Y-%m-%d} or earlier{shorter}"
             )
-        progress("cleaning")
-        known = History(clean(lines, question.cut_off, workspace), question.cut_off, question.horizon, workspace)
+        cleaned = clean(prepared.lines, prepared.conventions, question.cut_off, workspace)
+        known = History(cleaned, question.cut_off, question.horizon, workspace)
         customers = known.customers(question.cut_off)
+        report = cleaning_report(cleaned, customers.known.summaries)
+        warn_of_failed(run_checks(report, cleaned, customers.known, prepared.lines), warn)
         found = study(known, customers, question.wish, progress)
         segmentation = found.segmentation
         values = customers.matrix(segmentation.recipe.features)
         placed = Scorer(segmentation.arrays).place_many(values).nearest
         progress("looking at what came after")
-        whole = History(clean(lines, over, workspace), over, question.horizon, workspace)
+        whole = History(prepared.cleaned, over, question.horizon, workspace)
         try:
             trial = Trial(whole.snapshot(question.cut_off), question.horizon, question.wish.seed)
         except ValueError as error:

@@ -1,6 +1,6 @@
 """The features of every customer in a source, as a table: what `POST /segment` and scoring take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -9,32 +9,30 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from models.features import MAIN_COUNTRY
-from training.cleaning import clean
-from training.customers import Customers, describe, end_of_last_day
+from training.cleaning_report import cleaning_report
+from training.customers import Customers, describe
 from training.errors import UnreadableSource
-from training.reading.source import read
+from training.preparation.plausibility import Warn, run_checks, warn_of_failed
+from training.preparation.prepare import prepare
+from training.reading.options import ReadOptions
 from training.summaries import summarise
 from training.workspace import Workspace
 
 
-def write_features(
-    sources: Sequence[str],
-    out: Path,
-    query: str | None,
-    columns: Mapping[str, str],
-    date_format: str | None,
-    as_of: datetime | None,
-) -> int:
+def write_features(sources: Sequence[str], out: Path, options: ReadOptions, warn: Warn) -> int:
     """Write customer_id, as_of and every feature, one row per customer, to a .csv or .parquet; the rows written.
 
-    The file appears whole or not at all. Raises UnreadableSource where the source or the target will not do.
+    The file appears whole or not at all. `warn` gets every check of plausibility that fails.
+    Raises UnreadableSource where the source or the target will not do.
     """
     if out.suffix not in (".csv", ".parquet") or not out.parent.is_dir():
         raise UnreadableSource(f"cannot write {out}: name a .csv or .parquet file in a folder that exists")
     with Workspace() as workspace:
-        lines = read(sources, workspace, query=query, columns=columns, date_format=date_format)
-        moment = as_of or end_of_last_day(lines)
-        table = _table(describe(summarise(clean(lines, moment, workspace)), moment), moment)
+        prepared = prepare(sources, workspace, options)
+        known = summarise(prepared.cleaned)
+        report = cleaning_report(prepared.cleaned, known.summaries)
+        warn_of_failed(run_checks(report, prepared.cleaned, known, prepared.lines), warn)
+        table = _table(describe(known, prepared.as_of), prepared.as_of)
     partial = out.with_name(f".{out.name}.partial")
     try:
         if out.suffix == ".csv":

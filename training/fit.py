@@ -1,10 +1,11 @@
 """From transactions to a published model: the whole story of training, top to bottom."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import ibis
 import numpy as np
 from ibis import _ as row
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from models.affinity import ProductAffinities
 from models.artifact import Artifact
 from models.driver import Ranking
-from models.evidence import Evidence, FeatureRecord
+from models.evidence import CheckResult, CleaningReport, Evidence, FeatureRecord
 from models.features import FEATURE
 from models.hit_rate import RecommendationRecord
 from models.holdout import held_out
@@ -27,21 +28,23 @@ from models.segment import Segment
 from models.uplift import detectable_uplift
 from training import naming
 from training.affinities import orders_of
-from training.cleaning import Cleaned, clean
+from training.cleaning import Cleaned
 from training.cleaning_report import cleaning_report
-from training.customers import Customers, end_of_last_day
+from training.customers import Customers
 from training.drivers import purchase_drivers, segmentation_drivers
-from training.errors import TooFewCustomers, UnreadableSource
+from training.errors import Implausible, TooFewCustomers, UnreadableSource
 from training.history import HORIZON, History
 from training.hit_rate import measure, recommender
 from training.identity import Identity, identify
 from training.lineage import Lineage, lineage
 from training.movements import Journeys, movements, unavailable, write_movers
 from training.outcomes import outcomes
+from training.preparation.plausibility import run_checks
+from training.preparation.prepare import Prepared, prepare
 from training.profiles import Members, profile, spreads
 from training.publication import Described, Trained, publish
 from training.reading.lines import Lines
-from training.reading.source import read
+from training.reading.options import NO_OPTIONS, ReadOptions
 from training.rules import find_rules
 from training.study import Study, Wish, study
 from training.workspace import Workspace
@@ -55,20 +58,21 @@ FIT_THREADS = 1
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to train on and how. `as_of` None means the end of the last purchase day; `horizon` is in days."""
+    """What to train on and how. `horizon` is in days.
+
+    `accept` names checks of plausibility that may fail.
+    """
 
     sources: Sequence[str]
     models_dir: Path
     playbooks: Playbooks
-    query: str | None = None
-    columns: Mapping[str, str] | None = None
-    date_format: str | None = None
-    as_of: datetime | None = None
+    options: ReadOptions = NO_OPTIONS
     segments: Sequence[int] = range(3, 11)
     seed: int = 0
     horizon: int = HORIZON
     preset: str | None = None
     movers: Path | None = None
+    accept: frozenset[str] = frozenset()
     signing_key: bytes | None = None
 
     @property
@@ -89,22 +93,21 @@ class Named:
 def fit(order: Order, progress: Progress) -> Artifact:
     """Train on the order's data and publish the model, proved, under its version; ACTIVE is left as it is.
 
-    The same data, seed and library versions give the same version. Raises UnreadableSource or TooFewCustomers
-    where the data will not do.
+    The same data, seed and library versions give the same version. Raises UnreadableSource, Implausible or
+    TooFewCustomers where the data will not do.
     """
     if order.movers is not None and not order.movers.parent.is_dir():
         raise UnreadableSource(f"cannot write {order.movers}: its folder does not exist")
     with Workspace() as workspace, threadpool_limits(FIT_THREADS):
-        progress("reading")
-        lines = read(
-            order.sources, workspace, query=order.query, columns=order.columns or {}, date_format=order.date_format
-        )
-        as_of = order.as_of or end_of_last_day(lines)
-        progress("cleaning")
-        cleaned = clean(lines, as_of, workspace)
+        prepared = prepare(order.sources, workspace, order.options, progress=progress)
+        lines, cleaned, as_of = prepared.lines, prepared.cleaned, prepared.as_of
         history = History(cleaned, as_of, order.horizon, workspace)
         progress("summarising customers")
         customers = history.customers(as_of)
+        report = cleaning_report(cleaned, customers.known.summaries)
+        plausibility = run_checks(report, cleaned, customers.known, lines, order.accept)
+        if failed := [check for check in plausibility if not check.passed and not check.accepted]:
+            raise Implausible(failed)
         line = lineage(order.models_dir, lines.fingerprint, as_of, order.asked, order.signing_key)
         before = None if order.preset else line.before_of("transactions")
         found = study(history, customers, Wish(order.segments, order.seed, order.preset, before), progress)
@@ -119,12 +122,12 @@ def fit(order: Order, progress: Progress) -> Artifact:
         moved, journeys = _movements(history, customers, named, line)
         progress("publishing")
         trained = Trained(
-            described=_described(lines, as_of, cleaned, customers, found),
+            described=_described(prepared, report, plausibility, customers, found),
             segmentation=found.segmentation,
             segment_ids=named.identity.ids,
             next_segment_id=named.identity.next_id,
             segments=_with_rules(segments, rules),
-            evidence=_evidence(found, named),
+            evidence=_evidence(found, named, plausibility),
             drivers=drivers,
             rules=rules,
             products=products,
@@ -200,13 +203,13 @@ def _outcomes(found: Study, named: Named, order: Order) -> dict[int, Outcome]:
     return outcomes(snapshot, made.labels_then, named.identity.ids, order.horizon, beyond, order.seed)
 
 
-def _evidence(found: Study, named: Named) -> Evidence:
+def _evidence(found: Study, named: Named, plausibility: Sequence[CheckResult]) -> Evidence:
     made = found.segmentation
     return Evidence(
         backtests=(made.backtest,) if made.backtest else (),
         stability=made.stability(named.identity.ids),
         calibration=made.calibration,
-        warnings=found.warnings,
+        warnings=(*found.warnings, *(check.warning for check in plausibility if check.accepted)),
         unproved=found.unproved,
     )
 
@@ -279,21 +282,40 @@ def _write_movers(out: Path, journeys: Journeys | None, named: Named, line: Line
     write_movers(out, journeys, dict(zip(named.identity.ids, named.names, strict=True)) | before)
 
 
-def _described(lines: Lines, as_of: datetime, cleaned: Cleaned, customers: Customers, found: Study) -> Described:
-    first, last = (moment.to_pyarrow().as_py() for moment in (lines.table["at"].min(), lines.table["at"].max()))
+def _described(
+    prepared: Prepared,
+    report: CleaningReport,
+    plausibility: tuple[CheckResult, ...],
+    customers: Customers,
+    found: Study,
+) -> Described:
+    first, last = _first_and_last(prepared)
     deciding = found.segmentation.recipe.features
     return Described(
         source="transactions",
-        as_of=as_of,
-        data=lines.fingerprint,
-        first=first.replace(tzinfo=UTC),
-        last=last.replace(tzinfo=UTC),
-        notes=lines.notes,
-        cleaning=cleaning_report(cleaned, customers.known.summaries),
+        as_of=prepared.as_of,
+        data=prepared.lines.fingerprint,
+        first=first,
+        last=last,
+        notes=prepared.notes,
+        cleaning=report,
+        plausibility=plausibility,
+        conventions=prepared.conventions,
+        plan=prepared.plan,
         features=tuple(_feature_record(name, name in deciding) for name in customers.features),
         values=customers.features,
         base=spreads(customers.features),
     )
+
+
+def _first_and_last(prepared: Prepared) -> tuple[datetime, datetime]:
+    """The first and the last plausible moment of any line."""
+    at, earliest = prepared.lines.table["at"], prepared.conventions.earliest
+    plausible = at < ibis.timestamp(prepared.end.replace(tzinfo=None).isoformat(sep=" "))
+    if earliest is not None:
+        plausible &= at >= ibis.timestamp(datetime.fromtimestamp(earliest, UTC).replace(tzinfo=None).isoformat(sep=" "))
+    moments = prepared.lines.table.filter(plausible).agg(first=at.min(), last=at.max()).to_pyarrow().to_pylist()[0]
+    return moments["first"].replace(tzinfo=UTC), moments["last"].replace(tzinfo=UTC)
 
 
 def _feature_record(name: str, decides: bool) -> FeatureRecord:

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from models.artifact import Artifact
 from models.category import LevelShare, columns, expand_many
+from models.customer.conventions import Conventions
 from models.evidence import Evidence, FeatureRecord
 from models.explanation import differences
 from models.holdout import held_out
@@ -78,9 +79,10 @@ class TableOrder:
         columns = self.columns
         described = "" if columns.describe is None else f" {list(columns.describe)}"
         missing = f" missing {list(columns.missing)}" if columns.missing else ""
+        numbers = f" numbers {dict(columns.numbers)}" if columns.numbers else ""
         return (
             f"{min(self.segments)}-{max(self.segments)} {self.seed} {self.horizon} {columns.id!r} "
-            f"{list(columns.features)}{described}{missing}"
+            f"{list(columns.features)}{described}{missing}{numbers}"
         )
 
 
@@ -284,6 +286,9 @@ def _described(table: CustomerTable, as_of: datetime) -> Described:
         notes=table.notes,
         cleaning=None,
         table=table.reading,
+        conventions=Conventions(),
+        plan=None,
+        plausibility=(),
         features=tuple(_records(table)),
         values=table.numeric,
         base=base,

@@ -38,7 +38,7 @@ MONDAY = 4 * DAY  # 1970-01-05, the first Monday of the clock
 class Bought:
     """What the members of all segments bought, stored in the workspace, so that every question is one small query.
 
-    `lines` has customer, segment, invoice, product, quantity, price and at (seconds UTC). `orders` has a row per order
+    `lines` has customer, segment, order, product, quantity, value and at (seconds UTC). `orders` has a row per order
     with segment, at (of its first line), lines, units, products (null where it names none) and value. `buyers` has
     segment, product, customers (members who bought it) and everyone (all customers who did).
     """
@@ -55,7 +55,7 @@ class Bought:
             kept: Table = workspace.backend.create_table(workspace.name(stem), table, temp=True)
             return kept
 
-        columns = ("customer", "segment", "invoice", "product", "quantity", "price", "at")
+        columns = ("customer", "segment", "order", "product", "quantity", "value", "at")
         lines = stored("bought", lines.select(*columns))
         pairs = lines.filter(row["product"].notnull()).select("customer", "segment", "product").distinct()
         counted = stored("counted", pairs.group_by(["segment", "product"]).agg(customers=row.count()))
@@ -94,9 +94,8 @@ def habits(
 
 def _orders(lines: Table) -> Table:
     # by product first, so that counting different products needs no set per order
-    order = row.invoice.fill_null(row["at"].cast("string"))  # without a number, an order is one moment's purchases
-    by_product = lines.mutate(order=order).group_by(["customer", "segment", "order", "product"]).agg(
-        first_at=row["at"].min(), lines=row.count(), units=row.quantity.sum(), value=(row.quantity * row.price).sum()
+    by_product = lines.group_by(["customer", "segment", "order", "product"]).agg(
+        first_at=row["at"].min(), lines=row.count(), units=row.quantity.sum(), value=row.value.sum()
     )  # fmt: skip
     orders = by_product.group_by(["customer", "segment", "order"]).agg(
         first_at=row.first_at.min(), lines=row.lines.sum(), units=row.units.sum().round(DECIMALS),

@@ -79,7 +79,7 @@ class History:
             customers = self.customers(at)
             after = self._until(at + timedelta(days=self.horizon)).purchases
             later = after.filter(~row.undone & (row["at"] > at.timestamp()))
-            spent = later.group_by("customer").agg(value=(row.quantity * row.price).sum()).to_pyarrow()
+            spent = later.group_by("customer").agg(value=row.value.sum()).to_pyarrow()
             value = dict(zip(spent["customer"].to_pylist(), spent["value"].to_pylist(), strict=True))
             revenue = np.array([value.get(one, 0.0) for one in customers.known.ids], dtype=np.float64)
             # sums of engines differ in their last bits

@@ -196,14 +196,13 @@ def _rates(hits: NDArray[np.intp], seed: int, own: bool) -> HitRates:
         _share(float(value), means[:, index]) for index, value in enumerate(np.mean(hits, axis=0))
     )
     ratios = means[:, 3] / np.maximum(means[:, 0], 1 / n)
-    ratio = recommended.value / max(popularity.value, 1 / n)
     return HitRates(
         customers=n,
         popularity=popularity,
         own_repeats=repeats if own else None,
         pair_affinity=pairs,
         recommender=recommended,
-        times_popularity=_share(ratio, ratios),
+        times_popularity=_share(recommended.value / popularity.value, ratios) if popularity.value > 0 else None,
     )
 
 

@@ -54,6 +54,7 @@ def profile(
     """One Segment per id in `names`, in that order."""
     base = spreads(members.features)
     revenue = members.features["monetary"]
+    total = float(revenue.sum())
     worth = {one: float(revenue[members.segment_ids == one].mean()) for one in names}
     ranked = sorted(worth, key=lambda one: -worth[one])
     bought = Bought.of(_bought(members, cleaned, workspace), workspace)
@@ -72,7 +73,7 @@ def profile(
                 size=int(inside.sum()),
                 share=round(float(inside.mean()), 6),
                 revenue=round(float(revenue[inside].sum()), 2),
-                revenue_share=round(float(revenue[inside].sum() / revenue.sum()), 6),
+                revenue_share=round(float(revenue[inside].sum()) / total, 6) if total > 0 else None,
                 revenue_per_customer=round(worth[one], 2),
                 profitability_rank=ranked.index(one) + 1,
                 features=features,

@@ -27,9 +27,11 @@ from models.artifact import (
     read_artifact,
     write_artifact,
 )
+from models.customer.conventions import Conventions
 from models.driver import Ranking
-from models.evidence import CleaningReport, Evidence, FeatureRecord, SourceFile
+from models.evidence import CheckResult, CleaningReport, Evidence, FeatureRecord, SourceFile
 from models.hit_rate import RecommendationRecord
+from models.import_plan import ImportPlan
 from models.manifest import FileRecord, Manifest
 from models.model import Reference, SegmentationModel
 from models.movement import Movements
@@ -59,6 +61,9 @@ class Described:
     last: datetime | None
     notes: tuple[str, ...]
     cleaning: CleaningReport | None
+    conventions: Conventions
+    plan: ImportPlan | None
+    plausibility: tuple[CheckResult, ...]
     features: tuple[FeatureRecord, ...]
     values: Mapping[str, Values]
     base: Mapping[str, Spread]
@@ -115,6 +120,9 @@ def publish(
             notes=described.notes,
             cleaning=described.cleaning,
             table=described.table,
+            conventions=described.conventions,
+            plan=described.plan,
+            plausibility=described.plausibility,
             selection=trained.segmentation.selection,
             evidence=trained.evidence,
             drivers=trained.drivers,

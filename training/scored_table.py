@@ -73,7 +73,7 @@ class ScoredColumns:
 
 def write_scored(
     path: Path, out: Path, manifest: Manifest, id_column: str | None, missing: Sequence[str],
-    not_missing: Sequence[str],
+    not_missing: Sequence[str], numbers: Mapping[str, str] = {},
 ) -> list[str]:  # fmt: skip
     """Write a row per customer, in the file's order, as Parquet; returns notes on what was not used.
 
@@ -86,10 +86,10 @@ def write_scored(
     named = manifest.parameters.get("id") if manifest.source == "customers" else None
     columns = ScoredColumns(id_column or (str(named) if named else None), manifest.scored_features, deciding)
     with Workspace() as workspace:
-        rows = read_rows(path, columns.choose, tuple(dict.fromkeys((*recorded.missing, *missing))), workspace)
-        rows.check_ids()
+        known = tuple(dict.fromkeys((*recorded.missing, *missing)))
+        rows = read_rows(path, columns.choose, workspace, missing=known, numbers=numbers)
         values = {"customer_id": rows.text(ID), "as_of": _as_of(rows)}
-        notes, asked = [rows.left_out], []
+        notes, asked = [_note_of_left_out(rows)], []
         for at, feature in enumerate(manifest.scored_features):
             if feature not in manifest.ranges:
                 values[f"value_{at}"] = rows.text(f"c{at}") if f"c{at}" in rows.columns else ibis.null("string")
@@ -97,13 +97,13 @@ def write_scored(
             if f"c{at}" not in rows.columns:
                 values[f"value_{at}"], values[f"text_{at}"] = ibis.null("float64"), ibis.null("string")
                 continue
-            numbers = rows.numbers(f"c{at}", recorded.numbers.get(feature))
-            odd = numbers.value.isnull().ifelse(numbers.written, ibis.null("string"))
+            read = rows.numbers(f"c{at}", recorded.numbers.get(feature))
+            odd = read.value.isnull().ifelse(read.written, ibis.null("string"))
             if feature not in deciding:
                 notes.append(_note_of_unreadable(rows, rows.columns[f"c{at}"], odd))
                 odd = ibis.null("string")
-            asked += _questions(rows, rows.columns[f"c{at}"], numbers.value, manifest.ranges[feature], not_missing)
-            values[f"value_{at}"], values[f"text_{at}"] = numbers.value, odd
+            asked += _questions(rows, rows.columns[f"c{at}"], read.value, manifest.ranges[feature], not_missing)
+            values[f"value_{at}"], values[f"text_{at}"] = read.value, odd
         if asked:
             raise UnreadableSource(f"{rows.where}: {' '.join(asked)}")
         rows.table.select("row", **values).order_by("row").drop("row").to_parquet(out)
@@ -114,6 +114,13 @@ def _as_of(rows: TableRows) -> Any:
     if AS_OF not in rows.columns:
         return ibis.null("string")
     return rows.text(AS_OF)
+
+
+def _note_of_left_out(rows: TableRows) -> str:
+    count = rows.fingerprint.left_out
+    return f"{rows.where}: {count:,} line{'s' * (count > 1)} left out, not having as many fields as the header." * (
+        count > 0
+    )
 
 
 def _note_of_unreadable(rows: TableRows, name: str, odd: Any) -> str:
@@ -154,10 +161,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--id", help="the column of the customer's id, or row")
     parser.add_argument("--missing", action="append", default=[])
     parser.add_argument("--not-missing", action="append", default=[])
+    parser.add_argument("--numbers", action="append", default=[], help="COLUMN=EXAMPLE")
     given = parser.parse_args(arguments)
     manifest = Manifest.model_validate_json(given.manifest.read_bytes())
     try:
-        notes = write_scored(given.file, given.out, manifest, given.id, given.missing, given.not_missing)
+        numbers = dict(one.rsplit("=", 1) for one in given.numbers)
+        notes = write_scored(given.file, given.out, manifest, given.id, given.missing, given.not_missing, numbers)
     except UnreadableSource as error:
         sys.stderr.write(f"{error}\n")
         return OTHER_COLUMNS if isinstance(error, OtherColumns) else 1

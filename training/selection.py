@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import davies_bouldin_score, silhouette_score
 from sklearn.pipeline import Pipeline
 
-from models.evidence import Candidate, Selection
+from models.evidence import LEAST_EXPLAINED, Candidate, Selection
 from training.backtest import Foretold, Trial
 from training.errors import TooFewCustomers
 from training.options import Option
@@ -232,8 +232,14 @@ def _most_telling(sound: Sequence[_Measured], trial: Trial) -> tuple[_Measured, 
         fewest = min(one.candidate.k for one in near)
         chosen = max((one for one in near if one.candidate.k == fewest), key=_told)
         why = "are the fewest of those that tell about the most"
-    limit = trial.r_squared(trial.by_boosting())
-    return chosen, f"{why}, {_told(chosen) / max(limit, 1e-9):.0%} of the R² of boosted trees ({limit:.3f})"
+    return chosen, why + _of_limit(_told(chosen), trial.r_squared(trial.by_boosting()))
+
+
+def _of_limit(r_squared: float, limit: float) -> str:
+    """The share of the R² of boosted trees; left out where either is not positive, or theirs next to nothing."""
+    if r_squared <= 0 or limit < LEAST_EXPLAINED:
+        return ""
+    return f", {r_squared / limit:.0%} of the R² of boosted trees ({limit:.3f})"
 
 
 def _incumbent(among: Sequence[_Measured]) -> _Measured | None:

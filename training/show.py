@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from models.artifact import Artifact
-from models.evidence import Backtest, Candidate, CleaningReport, Selection
+from models.evidence import Backtest, Candidate, CheckResult, CleaningReport, Selection
+from models.hit_rate import HitRates
 from models.manifest import Manifest
 from models.model import SegmentationModel
 from models.wording import measure, number
@@ -31,6 +32,7 @@ def model(artifact: Artifact, as_json: bool) -> None:
     _data(console, [f"{one.name}: {one.rows:,} rows" for one in manifest.data], manifest.notes)
     if manifest.cleaning:
         _cleaning(console, manifest.cleaning)
+    _plausibility(console, manifest.plausibility)
     _selection(console, manifest.selection)
     _segments(console, found)
     _evidence(console, manifest)
@@ -62,6 +64,7 @@ def inspection(found: Inspection, as_json: bool) -> None:
     console.print(f"As of {found.as_of:%Y-%m-%d %H:%M} UTC")
     _data(console, [f"{one.name}: {one.rows:,} rows" for one in found.data], found.notes)
     _cleaning(console, found.cleaning)
+    _plausibility(console, found.plausibility)
 
 
 def _console() -> Console:
@@ -92,6 +95,14 @@ def _cleaning(console: Console, report: CleaningReport) -> None:
         f"{report.cancelled_purchases:,} purchase lines were undone by a full cancellation.\n"
         f"  Left: {report.customers:,} customers with {report.orders:,} orders and {report.revenue:,.2f} net revenue."
     )
+
+
+def _plausibility(console: Console, checks: Sequence[CheckResult]) -> None:
+    if passed := [check.name for check in checks if check.passed]:
+        console.print(f"  Checks of plausibility passed: {', '.join(passed)}.")
+    for check in checks:
+        if not check.passed and not check.accepted:  # what was accepted is among the warnings of the evidence
+            console.print(f"  The check {check.name} failed: {check.message}")
 
 
 def _selection(console: Console, selection: Selection) -> None:
@@ -130,14 +141,18 @@ def _evidence(console: Console, manifest: Manifest) -> None:
     if manifest.recommendations:
         every, new = manifest.recommendations.all, manifest.recommendations.new
         console.print(
-            f"  Products: {every.recommender.value:.0%} of held-out orders have one of ten recommended, "
-            f"{every.times_popularity.value:.2f} times what the most bought ones reach; of new products "
-            f"{new.recommender.value:.0%}, {new.times_popularity.value:.2f} times."
+            f"  Products: {every.recommender.value:.0%} of held-out orders have one of ten recommended"
+            f"{_times(every, ' what the most bought ones reach')}; of new products {new.recommender.value:.0%}"
+            f"{_times(new, '')}."
         )
     if manifest.movements:
         console.print(f"  {manifest.movements.says}")
     for said in (*evidence.warnings, *evidence.unproved):
         console.print(f"  Note: {said}")
+
+
+def _times(rates: HitRates, of_what: str) -> str:
+    return "" if rates.times_popularity is None else f", {rates.times_popularity.value:.2f} times{of_what}"
 
 
 def _backtest(console: Console, backtest: Backtest) -> None:
@@ -159,7 +174,8 @@ def _segments(console: Console, found: SegmentationModel) -> None:
     for one in ranked:
         medians = [(measure if money else _number)(name, one.features[name].median) for name in found.features]
         again = f"{one.outcome.bought_again.value:.0%}" if one.outcome else ""
-        earned = (f"{one.revenue_share or 0:.1%}", f"{one.revenue_per_customer or 0:,.0f}", again) if money else ()
+        share = "" if one.revenue_share is None else f"{one.revenue_share:.1%}"
+        earned = (share, f"{one.revenue_per_customer or 0:,.0f}", again) if money else ()
         mode = (("" if one.mode_of_quantity is None else f"{one.mode_of_quantity:g}"),) if money else ()
         table.add_row(str(one.id), one.name, f"{one.size:,}", f"{one.share:.1%}", *earned, *medians, *mode)
     console.print(table)

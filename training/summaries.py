@@ -52,10 +52,9 @@ def summary_table(cleaned: Cleaned) -> Table:
 
 def _totals(kept: Table) -> Table:
     # by order first, so that counting distinct orders needs no set per customer
-    order = row.invoice.fill_null(row["at"].cast("string"))  # without a number, an order is one moment's purchases
-    orders = kept.mutate(order=order).group_by(["customer", "order"]).agg(
+    orders = kept.group_by(["customer", "order"]).agg(
         first_at=row["at"].min(), last_at=row["at"].max(), lines=row.count(), units=row.quantity.sum(),
-        revenue=(row.quantity * row.price).sum(), price_sum=row.price.sum(),
+        revenue=row.value.sum(), price_sum=row.price.sum(),
     )  # fmt: skip
     return orders.group_by("customer").agg(
         first_at=row.first_at.min(), last_at=row.last_at.max(), orders=row.count(), lines=row.lines.sum(),
@@ -65,7 +64,7 @@ def _totals(kept: Table) -> Table:
 
 
 def _value(lines: Table, name: str) -> Table:
-    return lines.group_by("customer").agg(**{name: (row.quantity.abs() * row.price).sum().round(DECIMALS)})
+    return lines.group_by("customer").agg(**{name: row.value.sum().round(DECIMALS)})
 
 
 def _distinct(kept: Table, column: str) -> Table:

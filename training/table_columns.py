@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from training.errors import UnreadableSource
 
@@ -63,7 +63,8 @@ class Columns:
     """What is asked of a table: the column of the id, those that decide, and those that describe (None: all others).
 
     `id` is NUMBERED where customers are to be numbered. `missing` are values that stand for a missing one, such as
-    `-999`; `not_missing` are values that look so and do not.
+    `-999`; `not_missing` are values that look so and do not. `numbers` gives for a column an example of how its numbers
+    are written; `sheets` of a workbook are read, all where none is named.
     """
 
     id: str
@@ -71,6 +72,8 @@ class Columns:
     describe: Sequence[str] | None = None
     missing: Sequence[str] = ()
     not_missing: Sequence[str] = ()
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    sheets: Sequence[str] = ()
 
     def choose(self, names: Sequence[str], where: str) -> Mapping[str, str]:
         """The column of each field: first the id's if there is one, then the deciding ones in their order, then the

@@ -6,27 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
 
 from models.evidence import SourceFile
 from models.features import LARGEST
-from models.missing import NOT_KNOWN
-from models.table_reading import missing_numbers
+from models.table_reading import NOT_KNOWN, missing_numbers
 from training.errors import UnreadableSource
-from training.reading import csvfile
-from training.reading.figures import PLAIN
-from training.reading.part import Choose, Opened, Part
+from training.reading.engine_errors import worded
 from training.reading.source import open_file
-from training.reading.texts import text
-from training.table_columns import ID, NUMBERED
+from training.reading.source_table import Choose, Opened
+from training.reading.text_columns import text
+from training.table_columns import ID, NUMBERED, match
 from training.table_numbers import decide_numbers
 from training.workspace import Workspace
-
-# A float has no digits for whole numbers beyond: two ids become one.
-EXACT_UP_TO = 2.0**53
-_WHITE_SPACE = r"[\s\p{Z}\x{0b}\x{85}\x{feff}]"
-_AROUND = f"^{_WHITE_SPACE}+|{_WHITE_SPACE}+$"
 
 
 @dataclass(frozen=True)
@@ -34,7 +26,8 @@ class TableRows:
     """The chosen columns in the file's order: `row` (from 0), numbers where the file has them, else trimmed text.
 
     `columns` gives each field's name in the file; customers are `numbered` where it has no ids. `missing` are the
-    values that stand for a missing one in every column but the id's. `left_out` says which lines could not be taken.
+    values that stand for a missing one in every column but the id's. `stated` are examples of
+    how numbers are written, by column.
     """
 
     where: str
@@ -45,8 +38,8 @@ class TableRows:
     count: int
     fingerprint: SourceFile
     notes: tuple[str, ...]
-    left_out: str
     missing: tuple[str, ...]
+    stated: Mapping[str, str]
 
     def text(self, field: str) -> Any:
         """The values of a column as text, null where missing."""
@@ -58,31 +51,16 @@ class TableRows:
 
         Raises UnreadableSource where it cannot be told how the numbers are written.
         """
-        column = self.table[field]
-        reading, form = PLAIN, None
-        if not column.type().is_numeric():
-            reading, form = decide_numbers(self._part(), field, recorded)
+        name, column = self.columns[field], self.table[field]
+        reading, form = decide_numbers(
+            self.where, name, column, semicolons=self.semicolons, stated=self.stated.get(name), recorded=recorded
+        )
         written, value = self.text(field), reading.value(column, column)
         if said_missing := missing_numbers(self.missing):
             gap = value.isin(list(said_missing)).fill_null(False)
             written = ibis.ifelse(gap, ibis.null("string"), written)
             value = ibis.ifelse(gap, ibis.null("float64"), value)
         return Numbers(written, (value.abs() <= LARGEST).ifelse(value, ibis.null("float64")), form, reading.says)
-
-    def check_ids(self) -> None:
-        """Raises UnreadableSource for ids that are floats too large to be whole."""
-        column = self.table[ID]
-        if not column.type().is_floating():
-            return
-        rounded = self.table.filter(column.abs() >= EXACT_UP_TO).select("row", id=column)
-        if first := rounded.order_by("row").limit(1).to_pyarrow().to_pylist():
-            raise UnreadableSource(
-                f"{self.where}: '{self.columns[ID]}' in row {first[0]['row'] + 1:,} is {first[0]['id']:g}, a number "
-                "that has lost its last digits, so that different customers look alike. Export ids as text."
-            )
-
-    def _part(self) -> Part:
-        return Part(self.where, self.table, self.columns, self.semicolons)
 
 
 @dataclass(frozen=True)
@@ -99,24 +77,28 @@ class Numbers:
     says: str
 
 
-def read_rows(path: Path, choose: Choose, missing: Sequence[str], workspace: Workspace) -> TableRows:
+def read_rows(
+    path: Path, choose: Choose, workspace: Workspace, *, missing: Sequence[str] = (),
+    numbers: Mapping[str, str] = {}, sheets: Sequence[str] = (),
+) -> TableRows:  # fmt: skip
     """The rows of one file. Where `choose` names no column for ID, customers are numbered: 1, 2 and so on.
 
-    Raises UnreadableSource.
+    `numbers` are examples of how the numbers of columns are written. Raises UnreadableSource.
     """
-    try:
-        if not path.is_file():
-            raise UnreadableSource(f"There is no file {path}; a table of customers is one CSV, XLSX or Parquet file.")
-        return _stored(open_file(path, workspace, choose), missing, workspace)
-    except duckdb.Error as error:
-        raise UnreadableSource(f"{path.name}: reading failed: {str(error).splitlines()[0]}") from error
+    if not path.is_file():
+        raise UnreadableSource(f"There is no file {path}; a table of customers is one CSV, XLSX or Parquet file.")
+    with worded(path.name, "the table cannot be read as it is. Save it anew as CSV in UTF-8, or as XLSX."):
+        return _stored(open_file(path, workspace, sheets), choose, workspace, missing, numbers)
 
 
-def _stored(opened: Opened, missing: Sequence[str], workspace: Workspace) -> TableRows:
-    if len(opened.parts) > 1:
-        sheets = " and ".join(part.where for part in opened.parts)
+def _stored(
+    opened: Opened, choose: Choose, workspace: Workspace, missing: Sequence[str], numbers: Mapping[str, str]
+) -> TableRows:
+    parts, notes = opened.parts(choose)
+    if len(parts) > 1:
+        sheets = " and ".join(part.where for part in parts)
         raise UnreadableSource(f"{sheets} both have the columns that are asked for; leave one of them in the file.")
-    (part,) = opened.parts
+    (part,) = parts
     # All that is not a number is made text once: to write that out anew in every query takes longer than to run it.
     told = {field: _told(part.table[field], () if field == ID else tuple(missing)) for field in part.columns}
     table = workspace.backend.create_table(workspace.name("customers"), part.table.select(**told))
@@ -125,8 +107,8 @@ def _stored(opened: Opened, missing: Sequence[str], workspace: Workspace) -> Tab
     if numbered:
         fields[ID] = (table.rowid() + 1).cast("string")
     count = int(table.count().to_pyarrow().as_py())
-    left_out, note = csvfile.left_out(part, workspace, count)
-    file = SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=left_out)
+    file = SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=part.left_out)
+    names = [name for name in part.columns.values() if name]
     return TableRows(
         where=part.where,
         table=table.select(row=table.rowid(), **fields),
@@ -135,17 +117,15 @@ def _stored(opened: Opened, missing: Sequence[str], workspace: Workspace) -> Tab
         semicolons=part.semicolons,
         count=count,
         fingerprint=file,
-        notes=opened.notes,
-        left_out=note,
+        notes=(*opened.notes, *notes),
         missing=tuple(missing),
+        stated={match(name, names, part.where): example for name, example in numbers.items()},
     )
 
 
 def _told(column: Any, missing: tuple[str, ...]) -> Any:
     if column.type().is_numeric():
         return column
-    if column.type().is_string():
-        column = column.re_replace(_AROUND, "")
     words = text(column)
     # Not `isin`: DuckDB makes a join of a long list, and a join loses the order of the rows.
     return words.cases(*((word, ibis.null("string")) for word in (*NOT_KNOWN, *missing)), else_=words)

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from models.customer import customer_id
+from models.customer.customer_id import customer_id
 from service.app import utc_now
 from service.commands.parsers import Commands
 from service.settings import Settings

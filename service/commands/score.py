@@ -29,6 +29,8 @@ def add(commands: Commands) -> None:
                          help="a value of a table that stands for a missing one: --missing=-999")  # fmt: skip
     scoring.add_argument("--not-missing", action="append", default=[], metavar="VALUE",
                          help="a value that looks so and does not")  # fmt: skip
+    scoring.add_argument("--numbers", action="append", default=[], type=_pair, metavar="COLUMN=EXAMPLE",
+                         help="how the numbers of a column are written, such as price=1.234,56")  # fmt: skip
     scoring.add_argument("--date-format", metavar="FORM", help="month-first, day-first, or a strptime pattern")
     scoring.set_defaults(run=_score)
 
@@ -48,6 +50,7 @@ def _score(given: argparse.Namespace, settings: Settings) -> None:
         given.date_format,
         given.missing,
         given.not_missing,
+        dict(given.numbers),
     )
     columns_shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)

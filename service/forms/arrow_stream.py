@@ -16,6 +16,8 @@ from service.forms.reader import Chunk, Item, in_chunks
 from service.forms.sent_columns import SentColumns
 from service.served_model import ServedModel
 
+EXACT_BELOW = {"half_float": 2**11, "float": 2**24}
+
 
 class ArrowReader:
     """Reads messages whole, each of at most `most` bytes; in chunks of at most `size` customers."""
@@ -115,6 +117,7 @@ class ArrowReader:
                 for index in range(self._schema.n_children)
             }
             _check_kinds(columns)
+            _check_ids(columns[CUSTOMER_ID])
             yield from self._customers(columns)
 
     def _customers(self, columns: dict[str, ArrowColumn]) -> Iterator[Chunk]:
@@ -162,6 +165,20 @@ def _check_kinds(columns: dict[str, ArrowColumn]) -> None:
         if not column.readable or (name == CUSTOMER_ID and column.kind == "na"):
             wrong = f"the column {name!r} is of type {column.kind}; send numbers, texts (string) or timestamps"
             raise InvalidRequest([Fault("", wrong)])
+
+
+def _check_ids(ids: ArrowColumn) -> None:
+    """Raises InvalidRequest where ids are floats that stand for several whole numbers each; of those of 64 bits each
+    request is checked by itself."""
+    exact = EXACT_BELOW.get(ids.kind)
+    if exact is None or ids.coded:
+        return
+    numbers = ids.numbers() if ids.known is None else ids.numbers()[ids.known]
+    if (np.abs(numbers) >= exact).any():
+        wrong = (
+            f"the column {CUSTOMER_ID!r} is of type {ids.kind}, which holds no whole number from {exact:,} on exactly"
+        )
+        raise InvalidRequest([Fault("", f"{wrong}; send it as text or as int64")])
 
 
 def _float64(column: ArrowColumn) -> Any:

@@ -1,21 +1,20 @@
 """Customers sent column by column, and checked as columns: by arrays, without a request for each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from pydantic_core import to_json
 
+from models.customer.customer_id import MISSING_IDS
 from models.features import FEATURE, LARGEST
 from models.scorer import Placements
 from service.assigned import Case
 from service.assigning import CLOCK_SKEW, NOTHING_IGNORED, case_of
 from service.errors import InvalidRequest
-from service.faults import faults_of
 from service.forms.sent_columns import SentColumns
 from service.number_texts import NOT_KNOWN, number_texts
 from service.request import YEARS
@@ -36,8 +35,9 @@ class CheckedColumns:
         served: ServedModel,
     ) -> None:  # fmt: skip
         self.ids, self.moments, self.wrong = ids, moments, wrong
-        self.known = {name: sent.features[name] for name in served.model.described_by if name in sent.features}
-        self.values = np.column_stack([sent.features[name] for name in served.model.features])
+        # to add 0 makes 0 of -0
+        self.known = {name: sent.features[name] + 0.0 for name in served.model.described_by if name in sent.features}
+        self.values = np.column_stack([self.known[name] for name in served.model.features])
         if wrong:
             self.values[list(wrong)] = served.model.reference.values[0]
 
@@ -92,9 +92,18 @@ class CheckedColumns:
         return found
 
 
-def checked(sent: SentColumns, served: ServedModel, now: datetime) -> CheckedColumns:
-    """The customers with their faults."""
-    plain = [one if type(one) is str and one.isalnum() and len(one) <= 256 else None for one in sent.ids]
+def checked(
+    sent: SentColumns, served: ServedModel, now: datetime,
+    refused: Callable[[Sequence[str]], Mapping[int, Exception]],
+) -> CheckedColumns:  # fmt: skip
+    """The customers with their faults. `refused` says which of the ids, by their places, may not be assigned."""
+    # As `is_plain_id` asks, without a call for each.
+    plain = [
+        one if type(one) is str and one.isalnum() and len(one) <= 256 and one not in MISSING_IDS else None
+        for one in sent.ids
+    ]
+    if placeholders := served.conventions.placeholder_ids:
+        plain = [None if one is not None and one.lower() in placeholders else one for one in plain]
     moments = [now] * len(sent) if sent.as_of is None else [one or now for one in sent.as_of]
     doubtful = _doubtful(sent, served)
     if sent.as_of is not None:
@@ -107,7 +116,8 @@ def checked(sent: SentColumns, served: ServedModel, now: datetime) -> CheckedCol
             plain[row], moments[row] = case.customer_id, case.as_of
         except InvalidRequest as error:
             plain[row], moments[row], wrong[row] = "", now, error
-    return CheckedColumns([one or "" for one in plain], moments, sent, wrong, served)
+    ids = [one or "" for one in plain]
+    return CheckedColumns(ids, moments, sent, {**refused(ids), **wrong}, served)
 
 
 def _doubtful(sent: SentColumns, served: ServedModel) -> NDArray[np.bool_]:
@@ -127,10 +137,7 @@ def _alone(sent: SentColumns, row: int, served: ServedModel, now: datetime) -> C
         "as_of": sent.as_of[row] if sent.as_of is not None else None,
         "features": {name: one for name, values in sent.features.items() if (one := float(values[row])) == one},
     }
-    try:
-        return case_of(served.request_type.model_validate(request), served, now)
-    except ValidationError as error:
-        raise InvalidRequest(faults_of(error.errors(include_url=False))) from error
+    return case_of(served.strict.validate(request), served, now)
 
 
 def _is_possible(moment: Any, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple
 
-from models.missing import MISSING
+from models.customer.customer_id import MISSING
 from service.errors import Fault, InvalidRequest
 from service.forms.customer_rows import CustomerRows, Row
 from service.forms.form import MOST_LINE_BYTES
@@ -16,8 +16,8 @@ from service.forms.lines import LineSplitter, SentLine, too_long
 from service.forms.reader import Chunk, Item, in_chunks
 from service.forms.table_decoder import TableDecoder
 from service.served_model import ServedModel
+from service.strict_decoder import BOM
 
-BOM = b"\xef\xbb\xbf"
 _QUOTED = re.compile(rb'(?:[^"]|"")*"(?!")')
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 
@@ -32,10 +32,10 @@ class Record(NamedTuple):
 class CsvReader:
     """Reads tables. An empty cell, `nan` and `NULL` are a value that is not known; an empty line is passed over."""
 
-    def __init__(self, served: ServedModel, size: int) -> None:
+    def __init__(self, served: ServedModel, size: int, most_blank: int) -> None:
         self._served = served
         self._size = size
-        self._lines = LineSplitter(MOST_LINE_BYTES)
+        self._lines = LineSplitter(MOST_LINE_BYTES, most_blank)
         self._records = _Records()
         self._table: _Table | None = None
 
@@ -51,6 +51,7 @@ class CsvReader:
     def _whole(self, lines: Iterable[SentLine]) -> Iterator[Record]:
         for line in lines:
             yield from self._records.add(line)
+            self._lines.gives_empty = self._records.is_open
 
     def _chunks(self, records: Iterator[Record]) -> Iterator[Chunk]:
         if self._table is None:
@@ -98,6 +99,11 @@ class _Records:
         self._open: list[bytes] = []
         self._held = 0
         self._number = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next line belongs to a cell that began before."""
+        return self._held > 0
 
     def add(self, line: SentLine) -> Iterator[Record]:
         if line.content is None:

@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from service.errors import BodyTooLarge, InvalidRequest
-from service.faults import faults_of
+from service.faults import WHOLE_HISTORY
 from service.forms.form import MOST_CUSTOMER_BYTES
 from service.forms.layout import Layout
 from service.forms.reader import Item
@@ -24,7 +22,7 @@ class CustomerRows:
 
     def __init__(self, layout: Layout, served: ServedModel) -> None:
         self._layout = layout
-        self._request_type = served.request_type
+        self._strict = served.strict
         self._rows: list[Row] = []
         self._bytes = 0
         self._between: list[Exception] = []
@@ -63,11 +61,14 @@ class CustomerRows:
         if self._bytes < 0:
             return self._between[0]
         if self._bytes > MOST_CUSTOMER_BYTES:
-            return BodyTooLarge(f"the rows of this customer have more than {MOST_CUSTOMER_BYTES:,} bytes; send fewer")
+            return BodyTooLarge(
+                f"the rows of this customer have more than {MOST_CUSTOMER_BYTES:,} bytes, and {WHOLE_HISTORY}, "
+                "or send the customer as JSON to /segment"
+            )
         return self._validated(self._rows)
 
     def _validated(self, rows: list[Row]) -> Item:
         try:
-            return self._request_type.model_validate(self._layout.request(rows))
-        except ValidationError as error:
-            return InvalidRequest(faults_of(error.errors(include_url=False)))
+            return self._strict.validate(self._layout.request(rows))
+        except InvalidRequest as error:
+            return error.with_traceback(None)  # which would keep what was decoded

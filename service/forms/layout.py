@@ -13,12 +13,15 @@ CUSTOMER_ID = "customer_id"
 AS_OF = "as_of"
 TRANSACTION = tuple(Transaction.model_fields)
 NUMBERS = {"quantity", "unit_price"}
+MOST_COLUMNS = 10_000  # more than any model has
 
 
 class Layout:
     """The columns of one table, by their names. Raises InvalidRequest where a model cannot be asked with them."""
 
     def __init__(self, columns: Sequence[str], served: ServedModel) -> None:
+        if len(columns) > MOST_COLUMNS:
+            raise InvalidRequest([Fault("", f"has {len(columns):,} columns, and may have at most {MOST_COLUMNS:,}")])
         self.columns = tuple(columns)
         described = {*served.model.described_by, *([] if served.model.columns else [MAIN_COUNTRY])}
         named = set(columns) - {CUSTOMER_ID, AS_OF}
@@ -30,7 +33,7 @@ class Layout:
         )
         there = set(columns)
         faults = [
-            *(Fault("", f"the column {name!r} is there twice; send it once") for name in _twice(columns)),
+            *(Fault("", f"the column {name[:60]!r} is there twice; send it once") for name in _twice(columns)),
             *(Fault("", f"lacks the column {name!r}; send it") for name in (CUSTOMER_ID, *needed) if name not in there),
             *(
                 Fault("", f"the column {name[:60]!r} is not known here; remove it or correct its name")

@@ -2,22 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 
-from service.errors import Fault, InvalidRequest
+from service.errors import InvalidJson, InvalidRequest
 from service.forms.form import MOST_LINE_BYTES
 from service.forms.lines import LineSplitter, SentLine, too_long
 from service.forms.reader import Chunk, Item, in_chunks
 from service.served_model import ServedModel
-
-NOT_JSON = "is not JSON"
+from service.strict_decoder import BOM
 
 
 class NdjsonReader:
     """Reads lines as `POST /segment` reads bodies. Lines with nothing on them are passed over."""
 
-    def __init__(self, served: ServedModel, size: int) -> None:
+    def __init__(self, served: ServedModel, size: int, most_blank: int) -> None:
         self._served = served
         self._size = size
-        self._lines = LineSplitter(MOST_LINE_BYTES)
+        self._lines = LineSplitter(MOST_LINE_BYTES, most_blank)
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
         return self._chunks(self._lines.feed(data))
@@ -26,7 +25,7 @@ class NdjsonReader:
         return self._chunks(self._lines.end())
 
     def _chunks(self, lines: Iterable[SentLine]) -> Iterator[Chunk]:
-        said = (line for line in lines if line.content is None or line.content.strip())
+        said = (_without_bom(line) for line in lines if line.content is None or line.content.strip())
         for chunk in in_chunks(said, self._size):
             contents = [line.content for line in chunk if line.content is not None]
             sent = self._served.decode_lines(contents) if len(contents) == len(chunk) else None
@@ -37,8 +36,13 @@ class NdjsonReader:
             return too_long(line.number, MOST_LINE_BYTES)
         try:
             return self._served.decode(line.content)
+        except InvalidJson as error:
+            return InvalidJson(f"line {line.number:,} {error.faults[0].detail}")
         except InvalidRequest as error:
-            first = error.faults[0]
-            if first.detail.startswith(NOT_JSON):
-                return InvalidRequest([Fault("", f"line {line.number:,} {first.detail}")])
-            return error
+            return error.with_traceback(None)  # which would keep what was decoded
+
+
+def _without_bom(line: SentLine) -> SentLine:
+    if line.number > 1 or line.content is None:
+        return line
+    return line._replace(content=line.content.removeprefix(BOM))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.missing import MISSING
 from service.customers_decoder import moment_of
 from service.forms.layout import AS_OF, CUSTOMER_ID, Layout
 from service.forms.sent_columns import SentColumns
@@ -42,7 +41,7 @@ class TableDecoder:
             told = [moment_of(cell) if cell else None for cell in cells.get(AS_OF, ())]
         except ValueError:
             return None
-        ids = [None if cell in MISSING else cell for cell in cells[CUSTOMER_ID]]
+        ids = [cell or None for cell in cells[CUSTOMER_ID]]
         return SentColumns(ids, told if any(told) else None, features)
 
 

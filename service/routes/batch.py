@@ -30,7 +30,7 @@ router = APIRouter(tags=["assign"], route_class=BytesRoute)
     "/segment/batch",
     summary="Assign many customers",
     response_model=BatchAnswer,
-    responses={HTTPStatus.OK: {**ANSWERED, "content": STREAMED}, **problems(400, 406, 409, 413, 415, 422)},
+    responses={HTTPStatus.OK: {**ANSWERED, "content": STREAMED}, **problems(400, 406, 409, 413, 415)},
     openapi_extra={"parameters": [DRY_RUN, IDEMPOTENCY_KEY], **needs(KeyScope.SCORE)},
 )
 async def batch(request: Request) -> Response:

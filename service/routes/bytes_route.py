@@ -4,11 +4,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from service.routes.route import Route
 
-class BytesRoute(APIRoute):
+
+class BytesRoute(Route):
     """A documented call whose handler takes the request as it is: the body is decoded once, straight from bytes,
     and the answer is encoded once."""
 

@@ -9,24 +9,26 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from models.customer import LONGEST, customer_id
+from models.customer.customer_id import LONGEST, customer_id
 from service.answer import AnswerRecord, Recommendation, SegmentName, StoredRecord
 from service.assigning import recall
 from service.caller import caller_of
 from service.errors import Fault, InvalidRequest, UnknownCustomer
 from service.key_scope import KeyScope, needs
 from service.routes.responses import problems
+from service.routes.route import Route
 from service.state import Service, service_of
 from service.store.assignment import Assignment
 
 AFTER_ID = ("/history", "/recommendations", "/export")
 
 
-class AfterId(APIRoute):
+class AfterId(Route):
     """What follows an id is the address's own last part. In `/customers/a%2Fhistory` it is a part of the id."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -51,6 +53,13 @@ def _after_id(scope: Scope) -> str:
     return next((last for last in AFTER_ID if following.endswith(last)), "")
 
 
+class CustomerIdConvertor(PathConvertor):
+    """The rest of the path, line breaks as well: an id with one is refused as in a body, and is no unknown address."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("customer_id", CustomerIdConvertor())
 router = APIRouter(prefix="/customers", tags=["customers"], route_class=AfterId)
 # An id may hold slashes, so it takes the rest of the path; what follows an id is therefore matched first.
 Id = Annotated[str, Path(description="The customer's id, as the shop writes it.", min_length=1, max_length=LONGEST)]
@@ -130,7 +139,7 @@ class Erasure(BaseModel):
 
 
 @router.get(
-    "/{id:path}/history", summary="All answers", responses=problems(404, 422), openapi_extra=needs(KeyScope.READ)
+    "/{id:customer_id}/history", summary="All answers", responses=problems(400, 404), openapi_extra=needs(KeyScope.READ)
 )
 def history(
     id: Id,
@@ -149,9 +158,9 @@ def history(
 
 
 @router.get(
-    "/{id:path}/recommendations",
+    "/{id:customer_id}/recommendations",
     summary="Advice for a customer",
-    responses=problems(404, 422),
+    responses=problems(400, 404),
     openapi_extra=needs(KeyScope.READ),
 )
 def recommendations(id: Id, request: Request) -> CustomerRecommendation:
@@ -173,10 +182,10 @@ def recommendations(id: Id, request: Request) -> CustomerRecommendation:
 
 
 @router.get(
-    "/{id:path}/export",
+    "/{id:customer_id}/export",
     summary="All that is held of a customer",
     response_model=Export,
-    responses=problems(404, 422),
+    responses=problems(400, 404),
     openapi_extra=needs(KeyScope.ADMIN),
 )
 def export(id: Id, request: Request) -> Response:
@@ -201,7 +210,7 @@ def export(id: Id, request: Request) -> Response:
 
 
 @router.delete(
-    "/{id:path}", summary="Erase a customer", responses=problems(405, 422), openapi_extra=needs(KeyScope.ADMIN)
+    "/{id:customer_id}", summary="Erase a customer", responses=problems(400, 405), openapi_extra=needs(KeyScope.ADMIN)
 )
 def erase(id: Id, request: Request, suppress: bool = False) -> Erasure:
     """Erases all answers for a customer; with `suppress`, none is stored ever after.
@@ -217,10 +226,10 @@ def erase(id: Id, request: Request, suppress: bool = False) -> Erasure:
 
 
 @router.get(
-    "/{id:path}",
+    "/{id:customer_id}",
     summary="The newest answer",
     response_model=AnswerRecord,
-    responses=problems(404, 422),
+    responses=problems(400, 404),
     openapi_extra=needs(KeyScope.READ),
 )
 def current(id: Id, request: Request) -> Response:

@@ -10,12 +10,13 @@ from service.caller import caller_of
 from service.fitness import Check, examine
 from service.key_scope import OPEN, KeyScope
 from service.problem import Problem, log_untold, new_request_id, problem_of, respond
-from service.routes.responses import problems
+from service.routes.responses import ALWAYS_ANSWERED, problems
+from service.routes.route import Route
 from service.state import service_of
 
 READERS = "Where the key has the scope read, or no keys are asked for."
 
-router = APIRouter(prefix="/health", tags=["operations"])
+router = APIRouter(prefix="/health", tags=["operations"], route_class=Route)
 
 
 class Live(BaseModel):
@@ -49,7 +50,7 @@ class NotReadyProblem(Problem):
     checks: list[CheckRecord]
 
 
-@router.get("/live", summary="Is the process up", openapi_extra=OPEN)
+@router.get("/live", summary="Is the process up", responses=ALWAYS_ANSWERED, openapi_extra=OPEN)
 async def live() -> Live:
     """Answers as long as the process runs."""
     return Live(status="live")

@@ -1,5 +1,6 @@
 """The header `Idempotency-Key`: what is sent again under the same key is done once."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from service.caller import caller_of
 from service.errors import Fault, InvalidRequest
 from service.idempotency import REPLAYED, KeyedRequest
+from service.json_structure import LARGE
 
 NAME = "Idempotency-Key"
 IDEMPOTENCY_KEY: dict[str, Any] = {
@@ -34,6 +36,11 @@ def keyed_request(request: Request) -> KeyedRequest | None:
     scope = request.scope
     caller = caller_of(scope).id
     return KeyedRequest.of(caller, scope["method"], scope["path"], scope["query_string"], sent[0])
+
+
+async def with_body(keyed: KeyedRequest, body: bytes) -> KeyedRequest:
+    """The digest of a large body is not computed on the event loop."""
+    return await asyncio.to_thread(keyed.with_body, body) if len(body) > LARGE else keyed.with_body(body)
 
 
 def json_response(body: bytes, replayed: bool = False) -> Response:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from service.key_scope import KeyScope, needs
 from service.metrics.gauges import measure
 from service.routes.responses import problems
+from service.routes.route import Route
 from service.state import Service, service_of
 
 OPENMETRICS = "application/openmetrics-text"
@@ -17,7 +18,7 @@ _TEXTS: dict[str, Any] = {
     OPENMETRICS: {"schema": {"type": "string", "description": "The same as OpenMetrics."}},
 }
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=Route)
 
 
 @router.get(

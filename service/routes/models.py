@@ -16,12 +16,13 @@ from service.errors import NotReady
 from service.idempotency import Answer, Claim
 from service.key_scope import KeyScope, needs
 from service.live_model import LiveModel
-from service.routes.idempotency_key import ANSWERED, IDEMPOTENCY_KEY, json_response, keyed_request
+from service.routes.idempotency_key import ANSWERED, IDEMPOTENCY_KEY, json_response, keyed_request, with_body
 from service.routes.responses import problems
+from service.routes.route import Route
 from service.state import service_of
 from service.store.audit import AuditEntry, record
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], route_class=Route)
 
 
 class ModelLine(BaseModel):
@@ -75,7 +76,7 @@ def _models(live: LiveModel) -> Models:
     return Models(active=active, serving=live.serving, trouble=live.trouble, models=lines)
 
 
-@router.get("/{version}", summary="One model", responses=problems(404, 409, 422), openapi_extra=needs(KeyScope.READ))
+@router.get("/{version}", summary="One model", responses=problems(400, 404, 409), openapi_extra=needs(KeyScope.READ))
 async def model(version: str, request: Request) -> ModelDetail:
     """What a version was trained on, how it was chosen, and what its features mean."""
     service = service_of(request)
@@ -97,7 +98,7 @@ def _model(live: LiveModel, version: str) -> ModelDetail:
     "/{version}/activate",
     summary="Serve a model",
     response_model=Activated,
-    responses={HTTPStatus.OK: ANSWERED, **problems(404, 409, 422)},
+    responses={HTTPStatus.OK: ANSWERED, **problems(400, 404, 409)},
     openapi_extra={"parameters": [IDEMPOTENCY_KEY], **needs(KeyScope.ADMIN)},
 )
 async def activate(version: str, request: Request) -> Response:
@@ -115,7 +116,7 @@ async def activate(version: str, request: Request) -> Response:
 
     if keyed is None:
         return json_response((await activated()).body or b"")
-    return json_response(*await service.idempotency.once(keyed.with_body(await request.body()), activated))
+    return json_response(*await service.idempotency.once(await with_body(keyed, await request.body()), activated))
 
 
 def _line(live: LiveModel, version: str, active: str | None) -> ModelLine:

@@ -11,7 +11,7 @@ from service.key_scope import KeyScope, needs
 from service.keyed_answer import answer_keyed
 from service.routes.bytes_route import BytesRoute
 from service.routes.dry_run import DRY_RUN, is_dry_run
-from service.routes.idempotency_key import ANSWERED, IDEMPOTENCY_KEY, json_response, keyed_request
+from service.routes.idempotency_key import ANSWERED, IDEMPOTENCY_KEY, json_response, keyed_request, with_body
 from service.routes.responses import problems
 from service.state import service_of
 
@@ -24,7 +24,7 @@ router = APIRouter(tags=["assign"], route_class=BytesRoute)
     "/segment",
     summary="Assign one customer",
     response_model=AnswerRecord,
-    responses={HTTPStatus.OK: ANSWERED, **problems(400, 409, 413, 415, 422)},
+    responses={HTTPStatus.OK: ANSWERED, **problems(400, 409, 413, 415)},
     openapi_extra={"parameters": [DRY_RUN, IDEMPOTENCY_KEY], **needs(KeyScope.SCORE)},
 )
 async def segment(request: Request) -> Response:
@@ -33,11 +33,11 @@ async def segment(request: Request) -> Response:
     dry_run, keyed, service = is_dry_run(request), keyed_request(request), service_of(request)
     body = await request.body()
     if dry_run:
-        return json_response(answer_dry(body, service))
+        return json_response(await answer_dry(body, service))
     if keyed is None:
         return json_response(await answer_one(body, service))
     once = service.idempotency.once
-    return json_response(*await once(keyed.with_body(body), lambda claim: answer_keyed(body, claim, service)))
+    return json_response(*await once(await with_body(keyed, body), lambda claim: answer_keyed(body, claim, service)))
 
 
 def check_is_json(content_type: str) -> None:

@@ -4,8 +4,9 @@ import base64
 import binascii
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -20,9 +21,10 @@ from service.answer_encoder import utc_text
 from service.errors import Fault, InvalidRequest
 from service.key_scope import KeyScope, needs
 from service.routes.responses import problems
+from service.routes.route import Route
 from service.state import service_of
 
-router = APIRouter(prefix="/segments", tags=["segments"])
+router = APIRouter(prefix="/segments", tags=["segments"], route_class=Route)
 # Those calls that need no database are `async`: they need no thread either, which a database that hangs may all have.
 
 
@@ -34,7 +36,7 @@ class Proof(BaseModel):
         "too short to try."
     )
     says: list[str] = Field(description="What each try showed.")
-    warnings: list[str] = Field(description="Where the data are thin.")
+    warnings: list[str] = Field(description="Where the data are thin, and failed checks that were accepted.")
     unproved: list[str] = Field(description="What could not be shown, and why.")
 
     @classmethod
@@ -92,7 +94,7 @@ async def segments(request: Request) -> Segments:
     return Segments(model_version=model.version, evidence=Proof.of(model.manifest), segments=ranked)
 
 
-@router.get("/{segment_id}", summary="One segment", responses=problems(404, 422), openapi_extra=needs(KeyScope.READ))
+@router.get("/{segment_id}", summary="One segment", responses=problems(400, 404), openapi_extra=needs(KeyScope.READ))
 async def segment(segment_id: int, request: Request) -> Segment:
     """The profile of one segment."""
     return service_of(request).live.current().model.segment(segment_id)
@@ -101,7 +103,7 @@ async def segment(segment_id: int, request: Request) -> Segment:
 @router.get(
     "/{segment_id}/recommendations",
     summary="Advice for a segment",
-    responses=problems(404, 422),
+    responses=problems(400, 404),
     openapi_extra=needs(KeyScope.READ),
 )
 async def recommendations(segment_id: int, request: Request) -> SegmentRecommendation:
@@ -124,7 +126,7 @@ async def recommendations(segment_id: int, request: Request) -> SegmentRecommend
     response_model=Audience,
     responses={
         200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {}}},
-        **problems(404, 422),
+        **problems(400, 404),
     },
     openapi_extra=needs(KeyScope.READ),
 )
@@ -144,7 +146,7 @@ def customers(
     page = [StoredRecord.of(row) for row in rows[:limit]]
     following = _encode(page[-1].customer_id) if len(rows) > limit else None
     accept = request.headers.get("accept", "")
-    link = {"link": f'<{request.url.include_query_params(cursor=following)}>; rel="next"'} if following else {}
+    link = _link(segment_id, {"limit": limit, "cursor": following}) if following else {}
     if "text/csv" in accept:
         return Response(_csv(page), media_type="text/csv; charset=utf-8", headers=link)
     if "application/x-ndjson" in accept:
@@ -157,6 +159,11 @@ def customers(
         next=following,
     )
     return Response(audience.model_dump_json(), media_type="application/json", headers=link)
+
+
+def _link(segment_id: int, parameters: Mapping[str, object]) -> Mapping[str, str]:
+    """Relative (RFC 8288), because the scheme and the host that a client uses are not known behind a proxy."""
+    return {"link": f'</segments/{segment_id}/customers?{urlencode(parameters)}>; rel="next"'}
 
 
 def _csv(page: Sequence[StoredRecord]) -> str:

@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from models.artifact import flush_directory
-from service.store.errors import BackupRefused
+from service.store.audit import COMMAND_LINE, AuditEntry, record
+from service.store.database import open_engine, upgrade
+from service.store.erasures import Carried, carry_over, erasures_in
+from service.store.errors import BackupRefused, StoreUnavailable
+from service.store.schema import audit_head
 
 BESIDE = ("", "-wal", "-shm")  # what SQLite's files are called after the database's own name
+TURN = "-turn"  # and the file by which its writers take turns
 WAIT_SECONDS = 5.0
 
 
@@ -34,10 +40,19 @@ def back_up(engine: sa.Engine, to: Path) -> None:
         _check(partial)
 
 
-def restore(engine: sa.Engine, backup: Path, now: datetime) -> Path | None:
-    """Puts a backup in the place of the database; where the one that was there is now, or None where none was.
+class Restored(NamedTuple):
+    """Where the database that was there is now, and what was carried over from it; None where none was, or nothing
+    was to be carried over."""
 
-    Raises BackupRefused, also while anybody has the database open.
+    aside: Path | None
+    carried: Carried | None
+
+
+def restore(engine: sa.Engine, backup: Path, now: datetime, lose_suppressions: bool = False) -> Restored:
+    """Puts a backup in the place of the database. Customers who were erased or suppressed since are so in it too,
+    unless `lose_suppressions`.
+
+    Raises BackupRefused, also while anybody has the database open, and where it is not known who was suppressed.
     """
     database = _file_of(engine, "restored", "pg_restore -d URL FILE")
     if not backup.is_file():
@@ -49,12 +64,63 @@ def restore(engine: sa.Engine, backup: Path, now: datetime) -> Path | None:
     with _partial(database) as partial:
         _copy(backup, partial)
         _check(partial)
+        carried = None
         if there:
             _close_for_all(database)
+            if not lose_suppressions:
+                carried = _carry_over(engine, partial, now)
+        _log(engine, partial, AuditEntry(now, COMMAND_LINE, "database.restored", backup.name))
+        if there:
             for end in BESIDE:
                 if (file := Path(f"{database}{end}")).exists():
                     file.rename(f"{aside}{end}")
-    return aside if there else None
+    return Restored(aside if there else None, carried)
+
+
+def _carry_over(engine: sa.Engine, partial: Path, now: datetime) -> Carried:
+    named = "To restore the backup without the suppressions and erasures made since, add --lose-suppressions."
+    try:
+        erasures = erasures_in(engine)
+    except StoreUnavailable as error:
+        raise BackupRefused(
+            f"It cannot be read who was suppressed or erased since the backup ({error.reason}); nothing was changed. "
+            f"{named}"
+        ) from error
+    finally:
+        engine.dispose()  # its file is about to be moved
+    if erasures is None:
+        return Carried()
+    with _opened(engine, partial) as copy:
+        upgrade(copy)
+        try:
+            return carry_over(erasures, copy, now)
+        except BackupRefused as error:
+            raise BackupRefused(f"{error} {named}") from error
+
+
+def _log(engine: sa.Engine, partial: Path, entry: AuditEntry) -> None:
+    """Adds to the copy's own audit log; a backup of a version from before has none."""
+    with _opened(engine, partial) as copy:
+        with copy.connect() as connection:
+            has_log = sa.inspect(connection).has_table(audit_head.name)
+        if has_log:
+            record(copy, entry)
+
+
+@contextmanager
+def _opened(engine: sa.Engine, file: Path) -> Iterator[sa.Engine]:
+    """The engine of another file, which is one file again at the end."""
+    other = open_engine(str(engine.url.set(database=str(file))))
+    try:
+        yield other
+    finally:
+        other.dispose()
+    _leave_log(file)
+
+
+def _leave_log(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE").close()  # the service sets it as it needs it
 
 
 def _file_of(engine: sa.Engine, what: str, instead: str) -> Path:
@@ -78,7 +144,8 @@ def _partial(to: Path) -> Iterator[Path]:
     except sqlite3.Error as error:
         raise BackupRefused(f"{to} could not be written ({error}); nothing was changed.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        for end in (*BESIDE, TURN):
+            Path(f"{partial}{end}").unlink(missing_ok=True)
 
 
 def _copy(database: Path, to: Path) -> None:
@@ -87,7 +154,7 @@ def _copy(database: Path, to: Path) -> None:
         source.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000:.0f}").close()
         with closing(sqlite3.connect(to)) as target:
             source.backup(target)
-            target.execute("PRAGMA journal_mode = DELETE").close()  # one file; the service sets it as it needs it
+    _leave_log(to)
 
 
 def _check(file: Path) -> None:

@@ -102,11 +102,14 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
     migration.upgrade(engine, revision)
 
 
-def downgrade(engine: sa.Engine, revision: str) -> None:
-    """Takes migrations back down to `revision` (`base` removes every table, with what is in it)."""
+def downgrade(engine: sa.Engine, revision: str, lose_suppressions: bool = False) -> None:
+    """Takes migrations back down to `revision` (`base` removes every table, with what is in it).
+
+    Raises SuppressionsWouldBeLost unless `lose_suppressions`.
+    """
     from service.store import migration
 
-    migration.downgrade(engine, revision)
+    migration.downgrade(engine, revision, lose_suppressions)
 
 
 def pending(engine: sa.Engine) -> list[str]:

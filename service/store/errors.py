@@ -78,5 +78,9 @@ class UnknownRevision(StoreError):
     """The database's schema, or the revision asked for, is none that this version knows."""
 
 
+class SuppressionsWouldBeLost(StoreError):
+    """What was asked for would lose the list of the suppressed, and it was not asked for by name."""
+
+
 class BackupRefused(StoreError):
     """A backup could not be made or put back; the database is as it was."""

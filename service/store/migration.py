@@ -14,7 +14,8 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
 from service.store.engine_trouble import told
-from service.store.errors import UnknownRevision
+from service.store.errors import SuppressionsWouldBeLost, UnknownRevision
+from service.store.schema import suppressions
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number, as long as every process takes the same one.
@@ -27,10 +28,27 @@ def upgrade(engine: sa.Engine, revision: str) -> None:
         command.upgrade(config, revision)
 
 
-def downgrade(engine: sa.Engine, revision: str) -> None:
-    """Takes migrations back down to `revision`."""
+def downgrade(engine: sa.Engine, revision: str, lose_suppressions: bool = False) -> None:
+    """Takes migrations back down to `revision`. Raises SuppressionsWouldBeLost where it has no suppression list, and
+    somebody is on it, unless `lose_suppressions`.
+    """
     with _migrating(engine) as config:
+        connection: sa.Connection = config.attributes["connection"]
+        listed = _suppressed(connection)
         command.downgrade(config, revision)
+        if listed and _suppressed(connection) is None and not lose_suppressions:
+            raise SuppressionsWouldBeLost(  # which undoes the transaction, and all that was taken down in it
+                f"The list of the suppressed has {listed:,} customers, and revision {revision} has no such list: they "
+                "would be assigned and stored again. Nothing was changed. Back up the database; to lose the list all "
+                f"the same: python -m service db downgrade {revision} --lose-suppressions."
+            )
+
+
+def _suppressed(connection: sa.Connection) -> int | None:
+    """How many are on the suppression list; None where there is none."""
+    if not sa.inspect(connection).has_table(suppressions.name):
+        return None
+    return connection.execute(sa.select(sa.func.count()).select_from(suppressions)).scalar_one()
 
 
 def pending(engine: sa.Engine) -> list[str]:

@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import suppress
 
+from service.inspection import forbid_inspection
 from service.store.channel import ChannelClosed, Inbox, receive
 from service.store.ledger_spec import LedgerSpec
 from service.store.scribe import write
@@ -22,4 +23,5 @@ def main(number: int) -> None:
 
 
 if __name__ == "__main__":
+    forbid_inspection()
     main(int(sys.argv[1]))

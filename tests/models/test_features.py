@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.features import FEATURES, NAMES, compute, compute_one
 from models.fold import fold
 from models.line import Line
@@ -14,7 +15,7 @@ AS_OF = day(100)
 
 
 def of(lines: list[Line]) -> dict[str, float]:
-    summary = fold(lines, AS_OF).summary
+    summary = fold(lines, AS_OF, FORMER_CONVENTIONS).summary
     assert summary is not None
     return dict(zip(NAMES, compute(Summaries.of([summary]), AS_OF)[0].tolist(), strict=True))
 
@@ -65,7 +66,7 @@ def test_every_feature_says_what_it_is() -> None:
 
 @given(LINES)
 def test_every_feature_keeps_its_own_bounds(lines: list[Line]) -> None:
-    summary = fold(lines, AS_OF).summary
+    summary = fold(lines, AS_OF, FORMER_CONVENTIONS).summary
     if summary is None:
         return
     values = compute(Summaries.of([summary]), AS_OF)[0]
@@ -76,7 +77,7 @@ def test_every_feature_keeps_its_own_bounds(lines: list[Line]) -> None:
 @given(LINES)
 def test_one_customer_alone_has_the_same_features_to_the_last_bit(lines: list[Line]) -> None:
     nameless = [line._replace(product=None) for line in lines]
-    for summary in (fold(lines, AS_OF).summary, fold(nameless, AS_OF).summary):
+    for summary in (fold(lines, AS_OF, FORMER_CONVENTIONS).summary, fold(nameless, AS_OF, FORMER_CONVENTIONS).summary):
         if summary is None:
             continue
         values = zip(NAMES, compute(Summaries.of([summary]), AS_OF)[0].tolist(), strict=True)
@@ -85,7 +86,7 @@ def test_one_customer_alone_has_the_same_features_to_the_last_bit(lines: list[Li
 
 @given(LINES)
 def test_time_moves_recency_and_tenure_alike_and_leaves_frequency(lines: list[Line]) -> None:
-    summary = fold(lines, AS_OF).summary
+    summary = fold(lines, AS_OF, FORMER_CONVENTIONS).summary
     if summary is None:
         return
     names = ("recency", "tenure", "frequency")

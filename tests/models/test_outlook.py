@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.axis import Axis
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.features import FEATURES, NAMES, compute
 from models.fold import fold
 from models.line import Line
@@ -351,7 +352,7 @@ def test_the_largest_figures_are_counted_to_the_unit() -> None:
 
 @given(LINES, st.integers(1, 500))
 def test_the_features_grow_as_their_table_says(lines: list[Line], days: int) -> None:
-    summary = fold(lines, day(21)).summary
+    summary = fold(lines, day(21), FORMER_CONVENTIONS).summary
     if summary is None:
         return
     before, later = (compute(Summaries.of([summary]), day(21 + shift))[0] for shift in (0, days))
@@ -373,7 +374,7 @@ SHOP = scorer_of(
 
 
 def folded(lines: list[Line], at: float) -> dict[str, float] | None:
-    summary = fold(lines, at).summary
+    summary = fold(lines, at, FORMER_CONVENTIONS).summary
     return dict(zip(NAMES, compute(Summaries.of([summary]), at)[0].tolist(), strict=True)) if summary else None
 
 

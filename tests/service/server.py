@@ -62,6 +62,10 @@ class Server:
         return self._watcher.children()
 
     @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
     def memory(self) -> int:
         """Bytes that the process has in memory."""
         return int(self._watcher.memory_info().rss)

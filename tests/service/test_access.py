@@ -312,3 +312,18 @@ def test_why_it_is_not_ready_is_for_keys_that_may_read(store_url: str, tmp_path:
     assert stranger.json()["detail"] == "; ".join(check["detail"] for check in stranger.json()["checks"])
     assert "no model is active" in reader.json()["detail"]
     assert all("seconds" in check for check in reader.json()["checks"])
+
+
+@pytest.mark.parametrize("address", ["/segments", "/segments/1", "/models", "/metrics", "/customers/1", "/models/none"])
+def test_a_line_break_after_an_address_gets_past_no_scope(store_url: str, models_dir: Path, address: str) -> None:
+    token = made(store_url, "score")
+    with serving(settings_for(store_url, models_dir)) as client:
+        for sent_as in (
+            address,
+            f"{address}%0A",
+            f"{address}%0A%0A",
+            f"{address}/",
+            f"{address}/%0A",
+            f"{address}%0D%0A",
+        ):
+            assert client.get(sent_as, headers=sent(token)).status_code != 200, sent_as

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from models.features import FEATURE
 from models.model import SegmentationModel
 from models.playbook import Discount
-from service.assigned import Assigned
+from service.assigned import AdmittedCase, Assigned
 from service.assigning import answer_json, assign, assign_many, case_of, recall
 from service.errors import InvalidRequest
 from service.request import SegmentRequest
@@ -41,7 +41,7 @@ def values(model: SegmentationModel) -> st.SearchStrategy[dict[str, Any]]:
 
 def decided(served: ServedModel, request: dict[str, Any]) -> Assigned:
     sent = served.decode(json.dumps(request).encode())
-    return assign(case_of(sent, served, NOW), served, IDS, NOW)
+    return assign(AdmittedCase(case_of(sent, served, NOW)), served, IDS, NOW)
 
 
 @given(data=st.data())
@@ -82,7 +82,7 @@ def test_many_at_once_are_answered_as_one_by_one(served: ServedModel, data: st.D
     several = data.draw(st.lists(values(served.model), min_size=1, max_size=20))
     requests = [by_features(str(index), **features) for index, features in enumerate(several)]
     alone = [decided(served, request) for request in requests]
-    cases = [case_of(served.decode(json.dumps(request).encode()), served, NOW) for request in requests]
+    cases = [AdmittedCase(case_of(served.decode(json.dumps(one).encode()), served, NOW)) for one in requests]
     together = assign_many(cases, served, IDS, NOW)
     for one, other in zip(alone, together, strict=True):
         assert one.row._replace(id="") == other.row._replace(id="")

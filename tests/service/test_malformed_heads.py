@@ -180,3 +180,63 @@ def test_a_body_whose_end_can_be_read_in_two_ways_is_refused_with_all_that_follo
 ) -> None:
     found = answers(running, POST + framing + SMUGGLED)
     assert STATUS.findall(found) == [b"400"]
+
+
+HOSTS: Sequence[bytes] = (
+    b"", b"Host:\r\n", b"Host: \r\n", b"Host: a\r\nHost: b\r\n", b"Host: x\r\nHost: x\r\n", b"Host: x\r\nHOST: x\r\n",
+    *(b"Host: %b\r\n" % value for value in (
+        b"a b", b"a\tb", b"x:port", b"x:80:80", b":80", b"user@x", b"x/segments", b"http://x", b"x?y", b"[::1", b"::1",
+        b"\xe9", b"<x>", b'"x"', b"a, b", b"x%zz",
+    )),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("target", [b"/health/live", b"http://x/health/live"])
+def test_a_request_without_one_valid_host_is_refused(running: Server, host: bytes, target: bytes) -> None:
+    found = answers(running, b"GET %b HTTP/1.1\r\nAccept: */*\r\n%b\r\n" % (target, host) + SMUGGLED)
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert STATUS.findall(found) == [b"400"]
+    assert b"content-type: application/problem+json" in head
+    problem = json.loads(body)
+    assert problem["type"] == "urn:segmentation:problem:bad-request"
+    assert "one Host header" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            b"x",
+            b"x:",
+            b"x:8000",
+            b"127.0.0.1:80",
+            b"[::1]",
+            b"[::1]:80",
+            b"[fe80::1%25eth0]",
+            b"a_b.example.",
+            b"  x  ",
+        ),
+        *(b"xn--caf-dma.fr", b"caf%C3%A9.fr"),
+    ],
+)
+def test_every_valid_host_is_taken(running: Server, host: bytes) -> None:
+    assert STATUS.findall(answers(running, LAST.replace(b"Host: x", b"Host: " + host))) == [b"200"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [(b"", b"200"), (b"Host: x\r\n", b"200"), (b"Host: x\r\nHost: y\r\n", b"400")]
+)
+def test_http_1_0_needs_no_host_and_has_not_two(running: Server, host: bytes, status: bytes) -> None:
+    assert STATUS.findall(answers(running, b"GET /health/live HTTP/1.0\r\n%b\r\n" % host)) == [status]
+
+
+@pytest.mark.parametrize("wrong", [b"", b"a: b\r\n" * 101, b"Host: y\r\nHost: z\r\n"])
+def test_a_refused_request_does_not_take_the_answer_of_the_one_before(running: Server, wrong: bytes) -> None:
+    refused = WHOLE.replace(b"Host: x\r\n", wrong)
+    assert STATUS.findall(answers(running, WHOLE + refused + SMUGGLED)) == [b"200"]
+
+
+def test_an_offer_of_another_protocol_needs_one_host_too(running: Server) -> None:
+    offer = b"Host: x\r\nHost: y\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    assert STATUS.findall(answers(running, WHOLE.replace(b"Host: x\r\n", offer))) == [b"400"]

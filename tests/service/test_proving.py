@@ -1,5 +1,6 @@
 """A model is proved in a process of its own before it is first served, and never again."""
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,6 +16,7 @@ from service.store.reader import Reader
 from service.store.schema import verified_models
 from tests.published import Published
 from tests.service import forgery
+from tests.service.server import ROOT
 from tests.service.serving import NOW, serving, settings_for
 
 
@@ -57,6 +59,67 @@ def test_the_process_that_proves_is_told_nothing_of_the_database(
         client.post(f"/models/{version}/activate")
     assert "PYTHONPATH" in seen.read_text()
     assert "secret" not in seen.read_text()
+
+
+def test_the_process_that_proves_opens_nothing_once_it_unpickles(models_dir: Path, published: Published) -> None:
+    """Whatever a pickle may do, as any user: neither the environment of the process that waits nor a socket."""
+    directory = models_dir / published.first
+    for attempt in ("open(f'/proc/{os.getppid()}/environ')", "socket.socket()", "os.pipe()", "os.listdir('/proc')"):
+        program = (
+            "import os, socket, sys; import models.proof as proof;"
+            f" proof.unpickle = lambda data: {attempt}; proof.main(sys.argv[1:])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(directory)],
+            cwd=ROOT, env={"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "OSError: [Errno 24] Too many open files" in done.stderr, attempt
+
+
+# As root, a process may read all others: so it becomes nobody, whom the system then tells apart from itself no more.
+INSPECTED = """
+import ctypes, os
+from service.inspection import PR_SET_DUMPABLE, forbid_inspection
+
+if os.getuid() == 0:
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as it is where a process starts as that user
+
+def outcome(path):
+    child = os.fork()
+    if child == 0:
+        try:
+            with open(f"/proc/{os.getppid()}/{path}", "rb") as file:
+                file.read(1)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+print(outcome("environ"), outcome("maps"))
+forbid_inspection()
+print(outcome("environ"), outcome("maps"), outcome("mem"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such files")
+def test_no_process_of_the_same_user_can_read_the_services_environment() -> None:
+    done = subprocess.run([sys.executable, "-c", INSPECTED], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["0 0", "1 1 1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such files")
+@pytest.mark.parametrize("module", ["service", "service.store.scribe_main"])
+def test_every_process_of_the_service_forbids_to_be_read(module: str) -> None:
+    program = (
+        "import ctypes, runpy, socket, sys; ends = socket.socketpair(); ends[1].close();"
+        f" sys.argv = ['', 'settings' if {module!r} == 'service' else str(ends[0].detach())]\n"
+        f"try: runpy.run_module({module!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print('dumpable', ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "dumpable 0"
 
 
 def _reporting(folder: Path, seen: Path) -> Path:

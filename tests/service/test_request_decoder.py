@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
 
 from models.features import FEATURE, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
-from service.request import SegmentRequest, request_type
+from service.errors import InvalidRequest
+from service.request import request_type
 from service.request_decoder import DecodedRequest, RequestDecoder
+from service.strict_decoder import StrictDecoder
 from tests.service.requests import FEATURES, by_features, by_transactions, line
 
 MOST = 5
@@ -23,16 +24,19 @@ class Ways:
 
     def __init__(self, model: SegmentationModel) -> None:
         self._quick = RequestDecoder(model, MOST)
-        self._documented: TypeAdapter[SegmentRequest] = TypeAdapter(request_type(model, MOST))
+        self._documented = StrictDecoder(request_type(model, MOST), model, MOST)
 
     def quick(self, body: bytes) -> str | None:
-        sent = self._quick.decode(body)
+        try:
+            sent = self._quick.decode(body)
+        except InvalidRequest:
+            return None
         return None if sent is None else exactly(sent)
 
     def documented(self, body: bytes) -> str | None:
         try:
-            return exactly(self._documented.validate_json(body))
-        except ValidationError:
+            return exactly(self._documented.decode(body))
+        except InvalidRequest:
             return None
 
 
@@ -41,7 +45,7 @@ def ways(model: SegmentationModel) -> Ways:
     return Ways(model)
 
 
-def exactly(sent: SegmentRequest | DecodedRequest) -> str:
+def exactly(sent: DecodedRequest) -> str:
     """In words, which tell 1 from 1.0 and 0.0 from -0.0."""
     transactions = None if sent.transactions is None else list(sent.lines())
     return repr((sent.customer_id, sent.as_of, sent.features, transactions))

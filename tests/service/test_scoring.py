@@ -134,6 +134,23 @@ def test_transactions_are_answered_as_post_segment_answers_them(
     assert ids == [posted[name]["segment"]["id"] for name in posted]
 
 
+@pytest.mark.usefixtures("score")
+def test_transactions_that_are_not_plausible_are_answered_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"InvoiceNo": 500 + number, "StockCode": 21730, "Description": "MUG", "Quantity": 2, "UnitPrice": 2.5,
+         "InvoiceDate": "2011-11-01 09:00:00", "CustomerID": 100 + number, "Country": "France"}
+        for number in range(25)
+    ]  # fmt: skip
+    out = tmp_path / "out.ndjson"
+    assert main(["score", str(table(tmp_path / "purchases.csv", *rows)), "--out", str(out)]) == 0
+    told = capsys.readouterr().err
+    assert "score: the check one_day failed: " in told
+    assert told.count("the check") == 1
+    assert [one.get("problem") for one in lines_of(out)] == [None] * 25
+
+
 def test_without_store_nothing_is_stored(score: Score, sqlite_url: str, tmp_path: Path) -> None:
     source = table(tmp_path / "customers.csv", {"customer_id": "1", "as_of": "2011-12-10", **FEATURES})
     assert score(source, "--out", tmp_path / "out.csv")[0] == 0

@@ -13,12 +13,12 @@ from models.artifact import Artifact
 from models.model import SegmentationModel
 from models.playbook import load_playbooks
 from models.summary import Summaries
-from training.cleaning import clean
-from training.customers import Customers, end_of_last_day
+from training.customers import Customers
 from training.demo import write_demo
 from training.fit import Order, fit
 from training.history import History
-from training.reading.source import read
+from training.preparation.prepare import prepare
+from training.reading.options import NO_OPTIONS, ReadOptions
 from training.summaries import NUMBERS, CustomerSummaries
 from training.workspace import Workspace
 
@@ -66,14 +66,14 @@ def train(
 ) -> Artifact:  # fmt: skip
     """A published model; what is active stays active."""
     playbooks = load_playbooks()
-    return fit(Order([str(source)], models_dir, playbooks, segments=segments, as_of=as_of, movers=movers), quiet)
+    options = ReadOptions(as_of=as_of)
+    return fit(Order([str(source)], models_dir, playbooks, options, segments=segments, movers=movers), quiet)
 
 
 def history_of(source: Path | str, workspace: Workspace, horizon: int = 90) -> History:
     """The history of a file up to the end of its last day."""
-    lines = read([str(source)], workspace)
-    as_of = end_of_last_day(lines)
-    return History(clean(lines, as_of, workspace), as_of, horizon, workspace)
+    prepared = prepare([str(source)], workspace, NO_OPTIONS)
+    return History(prepared.cleaned, prepared.as_of, horizon, workspace)
 
 
 def placed_by(model: SegmentationModel, customers: Customers) -> dict[str, int]:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from ibis import _ as row
 
 from models.affinity import NEIGHBOURS, ProductAffinities
+from models.customer.conventions import FORMER_CONVENTIONS
 from training import affinities
 from training.affinities import FEWEST_BUYERS, FEWEST_TOGETHER, Orders, mine, orders_of
 from training.cleaning import clean
-from training.reading.source import read
+from training.reading.read import read
 from training.workspace import Workspace
 
 DAY = 86_400.0
@@ -103,8 +104,8 @@ def read_orders(file: Path, text: str) -> tuple[Orders, ProductAffinities]:
     file.write_text(text)
     as_of = datetime(2011, 6, 1, tzinfo=UTC)
     with Workspace() as workspace:
-        lines = read([str(file)], workspace, query=None, columns={}, date_format=None)
-        kept = clean(lines, as_of, workspace).purchases.filter(~row.undone)
+        lines = read([str(file)], workspace)
+        kept = clean(lines, FORMER_CONVENTIONS, as_of, workspace).purchases.filter(~row.undone)
         orders = orders_of(kept, lines.table, ["2", "1"], np.array([7, 8], dtype=np.int64), 0, workspace)
     return orders, mine(orders, as_of.timestamp())
 

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 
-from models.customer import customer_id
-from models.missing import MISSING, NOT_KNOWN
+from models.customer.customer_id import MISSING, customer_id
+from models.table_reading import NOT_KNOWN
 from training.customer_table import (
     ALL_BUT_FEW,
     FEWEST_CUSTOMERS,

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.driver import PurchaseDrivers, Ranking
 from models.scorer import Scorer
 from models.scorer_arrays import Membership, ScorerArrays
@@ -15,7 +16,7 @@ from training.cleaning import clean
 from training.customers import describe
 from training.drivers import purchase_drivers, segmentation_drivers
 from training.errors import TooFewCustomers
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -123,9 +124,9 @@ def test_real_customers_who_bought_often_lately_and_for_much_buy_again(retail: s
     cut = end - timedelta(days=90)
     with Workspace() as workspace:
         lines = read([retail], workspace)
-        customers = describe(summarise(clean(lines, cut, workspace)), cut)
+        customers = describe(summarise(clean(lines, FORMER_CONVENTIONS, cut, workspace)), cut)
     with Workspace() as workspace:
-        purchases = clean(read([retail], workspace), end, workspace).purchases
+        purchases = clean(read([retail], workspace), FORMER_CONVENTIONS, end, workspace).purchases
         kept = purchases.filter(~purchases.undone & (purchases["at"] > cut.timestamp()))
         spent = kept.group_by("customer").agg(revenue=(kept.quantity * kept.price).sum()).to_pyarrow().to_pylist()
     by_customer = {one["customer"]: one["revenue"] for one in spent}

@@ -15,12 +15,12 @@ from scipy.stats import binom
 
 from models.habit import WEEKDAYS, BestHour, BestWeekday, Habits, PreferredCountry, PreferredProduct
 from models.spread import Spread
-from training.cleaning import clean
 from training.cleaning_report import cleaning_report
-from training.customers import describe, end_of_last_day
+from training.customers import describe
 from training.habits import Bought, habits
+from training.preparation.prepare import prepare
 from training.profiles import Members, profile
-from training.reading.source import read
+from training.reading.options import NO_OPTIONS
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -47,9 +47,9 @@ def habits_of(text: str, segment_of: Mapping[str, int], folder: Path) -> dict[in
     file = folder / "lines.csv"
     file.write_text(text, "utf-8")
     with Workspace() as workspace:
-        lines = read([str(file)], workspace)
-        as_of = end_of_last_day(lines)
-        cleaned = clean(lines, as_of, workspace)
+        prepared = prepare([str(file)], workspace, NO_OPTIONS)
+        as_of = prepared.as_of
+        lines, cleaned = prepared.lines, prepared.cleaned
         customers = describe(summarise(cleaned), as_of)
         ids = np.array([segment_of[one] for one in customers.known.ids], dtype=np.int64)
         members = Members(customers.known.ids, ids, customers.features, customers.known.summaries.country)
@@ -190,9 +190,9 @@ class Retail:
 
     def __init__(self, source: str, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.lines = read([source], workspace)
-        as_of = end_of_last_day(self.lines)
-        self.cleaned = clean(self.lines, as_of, workspace)
+        prepared = prepare([source], workspace, NO_OPTIONS)
+        as_of = prepared.as_of
+        self.lines, self.cleaned = prepared.lines, prepared.cleaned
         summaries = summarise(self.cleaned)
         self.customers = describe(summaries, as_of)
         self.report = cleaning_report(self.cleaned, summaries.summaries)

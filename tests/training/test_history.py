@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from tests.training.shops import demo_shop, history_of
 from training.cleaning import clean
 from training.history import FEWEST_DAYS, STEP, WINDOWS, History
-from training.reading.source import read
+from training.reading.read import read
 from training.summaries import NUMBERS, summarise
 from training.workspace import Workspace
 
@@ -28,9 +29,12 @@ def workspace() -> Iterator[Workspace]:
 
 def cleaned_later_is_cleaned_then(source: str, moments: list[datetime], workspace: Workspace) -> None:
     lines = read([source], workspace)
-    whole = clean(lines, datetime(2012, 1, 1, tzinfo=UTC), workspace)
+    whole = clean(lines, FORMER_CONVENTIONS, datetime(2012, 1, 1, tzinfo=UTC), workspace)
     for moment in moments:
-        later, then = summarise(whole.until(moment, workspace)), summarise(clean(lines, moment, workspace))
+        later, then = (
+            summarise(whole.until(moment, workspace)),
+            summarise(clean(lines, FORMER_CONVENTIONS, moment, workspace)),
+        )
         assert later.ids == then.ids
         assert len(then.ids) > 50
         for name in NUMBERS:
@@ -59,7 +63,7 @@ def history(folder: Path, workspace: Workspace, *rows: tuple[str, str, int, date
     file.write_text("\n".join([HEADER, *written]) + "\n")
     lines = read([str(file)], workspace)
     as_of = datetime(2012, 1, 1, tzinfo=UTC)
-    return History(clean(lines, as_of, workspace), as_of, HORIZON, workspace)
+    return History(clean(lines, FORMER_CONVENTIONS, as_of, workspace), as_of, HORIZON, workspace)
 
 
 def test_only_what_comes_after_the_cut_off_and_by_the_end_of_the_days_counts(

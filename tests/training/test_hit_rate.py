@@ -7,10 +7,10 @@ from threadpoolctl import threadpool_limits
 from models.hit_rate import RecommendationRecord
 from tests.training.test_affinities import Row, orders_from
 from training.affinities import Orders, mine, orders_of
-from training.cleaning import clean
-from training.customers import describe, end_of_last_day
-from training.hit_rate import _before, measure, recommender
-from training.reading.source import read
+from training.customers import describe
+from training.hit_rate import _before, _rates, measure, recommender
+from training.preparation.prepare import prepare
+from training.reading.options import NO_OPTIONS
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -33,12 +33,23 @@ def test_where_tastes_are_separate_it_finds_what_popularity_cannot() -> None:
     found = measure(shop(300, 5, seed=0), seed=0)
     assert found is not None
     assert found.held_out == found.all.customers == 300
+    assert found.new.times_popularity is not None
     assert found.new.times_popularity.low > 1.2
     assert found.new.recommender.value > found.new.popularity.high
     for one in (found.all, found.new):
         for share in (one.popularity, one.pair_affinity, one.recommender, one.times_popularity):
+            assert share is not None
             assert share.low <= share.value <= share.high
     assert RecommendationRecord.model_validate_json(found.model_dump_json()) == found
+
+
+def test_where_what_sells_most_is_never_hit_no_ratio_is_given() -> None:
+    nothing = [(0, 0, 0, 1)] * 40
+    rates = _rates(np.array(nothing, dtype=np.intp), seed=0, own=True)
+    assert rates.popularity.value == 0
+    assert rates.times_popularity is None
+    some = _rates(np.array([(1, 0, 0, 1), *nothing], dtype=np.intp), seed=0, own=True)
+    assert some.times_popularity is not None
 
 
 def test_the_same_seed_gives_the_same_record() -> None:
@@ -73,9 +84,9 @@ def test_a_shop_where_nobody_came_twice_is_not_measured() -> None:
 
 def test_on_the_real_shop_it_beats_popularity_and_own_repeats(retail: str) -> None:
     with Workspace() as workspace, threadpool_limits(1):
-        lines = read([retail], workspace, query=None, columns={}, date_format=None)
-        as_of = end_of_last_day(lines)
-        cleaned = clean(lines, as_of, workspace)
+        prepared = prepare([retail], workspace, NO_OPTIONS)
+        as_of = prepared.as_of
+        lines, cleaned = prepared.lines, prepared.cleaned
         ids = describe(summarise(cleaned), as_of).known.ids
         kept = cleaned.purchases.filter(~row.undone)
         orders = orders_of(kept, lines.table, ids, np.ones(len(ids), dtype=np.int64), 0, workspace)
@@ -83,6 +94,8 @@ def test_on_the_real_shop_it_beats_popularity_and_own_repeats(retail: str) -> No
         mined = recommender(orders, as_of.timestamp(), seed=0)
     assert found is not None
     assert found.held_out == 2_822
+    assert found.all.times_popularity is not None
+    assert found.new.times_popularity is not None
     assert found.new.times_popularity.value >= 1.6
     assert found.new.times_popularity.low >= 1.6
     assert found.new.recommender.value >= 0.4

@@ -19,12 +19,12 @@ from models.model import Reference, SegmentationModel
 from models.movement import Movements
 from models.scorer import Scorer
 from models.scorer_arrays import Membership, ScorerArrays
-from training.cleaning import clean
-from training.customers import Customers, end_of_last_day
+from training.customers import Customers
 from training.errors import UnreadableSource
 from training.history import HORIZON, History
 from training.movements import Journeys, movements, unavailable, write_movers
-from training.reading.source import read
+from training.preparation.prepare import prepare
+from training.reading.options import NO_OPTIONS
 from training.workspace import Workspace
 
 VERSION, THEN = "20111101-0123456789abcdef", datetime(2011, 11, 1, tzinfo=UTC)
@@ -195,9 +195,9 @@ def test_with_the_same_model_a_real_shop_moves_because_its_customers_do(retail: 
         return BEFORE.scorer.place_many(customers.matrix(BEFORE.scorer.features)).nearest.astype(np.int64) + 1
 
     with Workspace() as workspace:
-        lines = read([retail], workspace)
-        as_of = end_of_last_day(lines)
-        history = History(clean(lines, as_of, workspace), as_of, HORIZON, workspace)
+        prepared = prepare([retail], workspace, NO_OPTIONS)
+        as_of = prepared.as_of
+        history = History(prepared.cleaned, as_of, HORIZON, workspace)
         then, now = history.customers(THEN), history.customers(as_of)
         before_the_first = history.customers(datetime(2010, 11, 1, tzinfo=UTC))
     assert before_the_first.known.ids == ()

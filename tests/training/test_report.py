@@ -17,6 +17,7 @@ from models.model import SegmentationModel
 from models.segment import Segment
 from models.spread import Spread
 from tests.published import Published
+from training import show
 from training.__main__ import main
 from training.report.markup import Html, joined, tag
 from training.report.page import page
@@ -179,6 +180,41 @@ def test_segments_that_predict_nothing_are_said_to(artifact: Artifact) -> None:
     text = Page(page(with_evidence(artifact, backtests=(nothing,)))).text
     assert "The segments predict nothing beyond chance" in text
     assert "They tell who buys later." not in text
+
+
+@pytest.mark.parametrize(("r_squared", "auc"), [(-0.3, 0.8), (0.0, 0.8), (1e-9, 0.8), (0.2, 0.5), (0.2, 0.43)])
+def test_no_share_is_said_of_a_limit_that_is_not_positive(artifact: Artifact, r_squared: float, auc: float) -> None:
+    backtest = artifact.manifest.evidence.backtests[0]
+    figures = {
+        "r_squared": Estimate(value=r_squared, low=r_squared, high=r_squared),
+        "auc": Estimate(value=auc, low=auc, high=auc),
+    }
+    limited = backtest.model_copy(update={"limit": backtest.limit.model_copy(update=figures)})
+    text = Page(page(with_evidence(artifact, backtests=(limited,)))).text
+    assert "of that R²" not in text
+    assert "of that AUC" not in text
+    assert "of that R²" in Page(page(artifact)).text
+
+
+def test_no_share_is_said_of_a_revenue_or_a_hit_rate_that_is_not_positive(
+    artifact: Artifact, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = artifact.manifest.recommendations
+    assert record is not None
+    without = record.model_copy(
+        update={name: getattr(record, name).model_copy(update={"times_popularity": None}) for name in ("all", "new")}
+    )
+    nothing = changed(with_segments(artifact, revenue_share=None), recommendations=without)
+    found = Page(page(nothing))
+    assert found.wrong == []
+    assert "are worth most: " in found.text
+    assert "of net revenue" not in found.text.partition("Data quality")[0]
+    assert "times as often as what sells most" not in found.text
+    assert "times as often as what sells most" in Page(page(artifact)).text
+    show.model(nothing, as_json=False)
+    shown = capsys.readouterr().out
+    assert "times what the most bought ones reach" not in shown
+    assert "0.0%" not in shown.partition("Segments (medians)")[2].partition("└")[0]
 
 
 def test_a_history_too_short_to_prove_anything_is_said_to_be(artifact: Artifact) -> None:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.rule import Condition, Rule, Rules
 from training.cleaning import clean
 from training.customers import Customers, describe
-from training.reading.source import read
+from training.reading.read import read
 from training.rules import FEWEST_MEMBERS, find_rules
 from training.summaries import summarise
 from training.workspace import Workspace
@@ -134,7 +135,7 @@ def test_features_of_other_customers_are_refused() -> None:
 def customers(retail: str) -> Customers:
     as_of = datetime(2011, 12, 10, tzinfo=UTC)
     with Workspace() as workspace:
-        return describe(summarise(clean(read([retail], workspace), as_of, workspace)), as_of)
+        return describe(summarise(clean(read([retail], workspace), FORMER_CONVENTIONS, as_of, workspace)), as_of)
 
 
 def segmented(values: Values, k: int) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from training.errors import TooFewCustomers
 from training.history import Snapshot
 from training.options import Option
 from training.recipe import Recipe
-from training.selection import DEFAULT, halves_agreement, select
+from training.selection import DEFAULT, _of_limit, halves_agreement, select
 from training.value_axis import Lesson
 
 Values = NDArray[np.float64]
@@ -173,6 +173,21 @@ def test_where_nothing_is_told_beyond_chance_there_is_no_back_test_to_choose_by(
     assert found.selection.winner.features == sound[0].features
     assert found.selection.winner.silhouette == max(one.silhouette for one in first)
     assert found.selection.winner.r_squared is not None
+
+
+@pytest.mark.parametrize(
+    ("r_squared", "limit", "words"),
+    [
+        (0.1, -0.2, ""),
+        (0.1, 0.0, ""),
+        (0.127, 1e-9, ""),
+        (0.1, 0.004, ""),
+        (-0.01, 0.2, ""),
+        (0.1, 0.2, ", 50% of the R² of boosted trees (0.200)"),
+    ],
+)
+def test_no_share_is_said_of_what_boosted_trees_do_not_explain(r_squared: float, limit: float, words: str) -> None:
+    assert _of_limit(r_squared, limit) == words
 
 
 def test_two_halves_of_the_customers_find_the_same_groups() -> None:

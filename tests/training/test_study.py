@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from models.artifact import Artifact
+from models.customer.conventions import FORMER_CONVENTIONS
 from models.model import SegmentationModel
 from tests.training.conftest import Shop
 from tests.training.shops import demo_shop, given_to_anybody, history_of, train
 from training.cleaning import clean
 from training.errors import TooFewCustomers
 from training.history import History
-from training.reading.source import read
+from training.reading.read import read
 from training.study import Wish, study, thin
 from training.workspace import Workspace
 
@@ -98,7 +99,7 @@ def bought_once(folder: Path, customers: int, orders: int, workspace: Workspace)
     ]
     file.write_text(header + "".join(rows))
     moment = datetime(2011, 9, 1, tzinfo=UTC)
-    return History(clean(read([str(file)], workspace), moment, workspace), moment, 90, workspace)
+    return History(clean(read([str(file)], workspace), FORMER_CONVENTIONS, moment, workspace), moment, 90, workspace)
 
 
 def test_where_nobody_has_three_orders_it_is_said_that_nobody_can_be_loyal(tmp_path: Path) -> None:

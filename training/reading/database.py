@@ -1,7 +1,7 @@
 """Rows of a database: a SQLAlchemy URL and a query, streamed into the workspace."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, CursorResult, create_engine, make_url, text
@@ -10,8 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from training.errors import UnreadableSource
 from training.reading import cells
-from training.reading.columns import resolve
-from training.reading.part import Opened, Part
+from training.reading.source_table import Opened, SourceTable
 from training.workspace import Workspace
 
 WHERE = "The query"
@@ -38,13 +37,13 @@ def is_url(source: str) -> bool:
     return "://" in source
 
 
-def open_query(source: str, query: str, workspace: Workspace, overrides: Mapping[str, str]) -> Opened:
-    """The query's rows as one part. Raises UnreadableSource, never with the URL's password."""
+def open_query(source: str, query: str, workspace: Workspace) -> Opened:
+    """The query's rows as one table. Raises UnreadableSource, never with the URL's password."""
     url = _url(source)
     try:
         engine = create_engine(url, poolclass=NullPool)
         with engine.connect() as connection:
-            return _read(connection, query, workspace, overrides)
+            return _read(connection, query, workspace)
     except (SQLAlchemyError, ImportError) as error:
         said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         if url.password:
@@ -71,19 +70,18 @@ def _url(source: str) -> URL:
     return url
 
 
-def _read(connection: Connection, query: str, workspace: Workspace, overrides: Mapping[str, str]) -> Opened:
+def _read(connection: Connection, query: str, workspace: Workspace) -> Opened:
     streaming = connection.execution_options(stream_results=True, yield_per=cells.CHUNK)
     # A colon in a query is a cast or a time, not a parameter.
     result = streaming.execute(text(query.replace(":", r"\:")))
-    names = list(result.keys())
-    columns = resolve(names, overrides, where=WHERE)
-    places = [names.index(name) for name in columns.values()]
+    keys = result.keys()
+    names = tuple(name.strip() for name in keys)
     dump, parquet = _Dump(), workspace.file(".parquet")
-    cells.write(dump.passing(_texts(result, places)), list(columns), parquet)
-    part = Part(WHERE, workspace.backend.read_parquet(str(parquet)), columns)
-    return Opened("query", dump.sha256.hexdigest(), dump.bytes, (part,))
+    cells.write(dump.passing(_texts(result)), [f"c{index}" for index in range(len(names))], parquet)
+    table = SourceTable(WHERE, names, workspace.backend.read_parquet(str(parquet)))
+    return Opened("query", dump.sha256.hexdigest(), dump.bytes, (table,))
 
 
-def _texts(result: CursorResult[tuple[object, ...]], places: Sequence[int]) -> Iterator[Sequence[str | None]]:
+def _texts(result: CursorResult[tuple[object, ...]]) -> Iterator[Sequence[str | None]]:
     for row in result:
-        yield [cells.written(row[place]) for place in places]
+        yield [cells.written(cell) for cell in row]

@@ -2,21 +2,16 @@
 
 from pathlib import Path
 
-import duckdb
-
-from training.errors import UnreadableSource
-from training.reading.part import Choose, Opened, Part
-from training.reading.plainfile import fingerprint
+from training.reading.engine_errors import worded
+from training.reading.source_table import Opened, SourceTable
+from training.reading.text_file import fingerprint
 from training.workspace import Workspace
 
 
-def open_parquet(file: Path, workspace: Workspace, choose: Choose) -> Opened:
-    """The file as one part. Raises UnreadableSource."""
-    try:
+def open_parquet(file: Path, workspace: Workspace) -> Opened:
+    """The file as one table. Raises UnreadableSource."""
+    with worded(file.name, "the Parquet file is damaged. Write it anew."):
         table = workspace.backend.read_parquet(str(workspace.link(file, ".parquet")))
-    except duckdb.Error as error:
-        said = str(error).splitlines()[0]
-        raise UnreadableSource(f"{file.name}: the Parquet file is damaged ({said}). Write it anew.") from None
-    columns = choose(table.columns, file.name)
-    fields = table.select(**{field: table[name] for field, name in columns.items()})
-    return Opened(file.name, fingerprint(file), file.stat().st_size, (Part(file.name, fields, columns),))
+    columns = table.select(**{f"c{index}": table[name] for index, name in enumerate(table.columns)})
+    source = SourceTable(file.name, tuple(name.strip() for name in table.columns), columns)
+    return Opened(file.name, fingerprint(file), file.stat().st_size, (source,))

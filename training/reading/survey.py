@@ -1,13 +1,14 @@
-"""One look over a part before it is read: its distinct days, and which numbers are written with commas."""
+"""One look over a part before it is read: its distinct days, and how its numbers are written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from training.reading import dates, figures
+from training.reading import dates, number_format
 from training.reading.dates import DateColumn
-from training.reading.figures import FigureReading
-from training.reading.part import Part
-from training.reading.texts import text
+from training.reading.number_format import NumberFormat
+from training.reading.source_part import SourcePart
+from training.reading.text_columns import text
+from training.reading.typed_part import NUMBERS
 from training.workspace import Workspace
 
 
@@ -16,31 +17,32 @@ class Survey:
     """What decides how a part's texts are read. `dates` is None where its dates are dates already."""
 
     dates: DateColumn | None
-    figures: Mapping[str, FigureReading]
+    numbers: Mapping[str, NumberFormat]
 
 
-def survey(part: Part, workspace: Workspace, rows: int | None) -> Survey:
-    """Scans the first rows of a part, or all where `rows` is None: neither dates nor commas are understood from one."""
-    table = part.table if rows is None else part.table.limit(rows)
-    at = table["at"]
-    looks = {field: table[field].contains(",").any() for field in figures.FIGURES if _is_text(part, field)}
-    if dates.is_written(at):
-        # First as it is written: to take apart some thousand moments is nothing, to take apart every row is seconds.
-        moments = table.group_by(moment=at).aggregate(**looks)
-        written = text(moments.moment)
-        look = moments.group_by(day=dates.day(written)).aggregate(
-            example=written.min(), **{field: moments[field].any() for field in looks}
-        )
-    elif looks:
-        look = table.aggregate(**looks)
-    else:
+def survey(part: SourcePart, workspace: Workspace, rows: int | None, stated: Mapping[str, str]) -> Survey:
+    """Look at the first rows of a part, or at all if `rows` is None: one row shows neither dates nor numbers.
+
+    `stated` gives by column an example of how its numbers are written.
+    """
+    written = dates.is_written(part.table["at"])
+    numbers = [field for field in NUMBERS if field in part.columns and part.table[field].type().is_string()]
+    if not written and not numbers:
         return Survey(None, {})
-    found = workspace.backend.create_table(workspace.name("survey"), look)
+    fields = [*numbers, *(["at"] if written else []), *(["invoice"] if "invoice" in part.columns else [])]
+    # A copy: each question below would read the file anew.
+    copy = part.table.select(**{field: text(part.table[field]) for field in fields})
+    table = workspace.backend.create_table(workspace.name("survey"), copy if rows is None else copy.limit(rows))
     return Survey(
-        DateColumn(part.where, part.columns["at"], found) if dates.is_written(at) else None,
-        {field: figures.decide(part, field) for field in looks if found[field].any().to_pyarrow().as_py()},
+        DateColumn.of(part.where, part.columns["at"], table) if written else None,
+        {
+            field: number_format.decide(
+                part.where,
+                part.columns[field],
+                table[field],
+                semicolons=part.semicolons,
+                stated=stated.get(part.columns[field]),
+            )
+            for field in numbers
+        },
     )
-
-
-def _is_text(part: Part, field: str) -> bool:
-    return field in part.columns and bool(part.table[field].type().is_string())

@@ -1,49 +1,60 @@
-"""Excel workbooks: every sheet whose columns are understood is a part."""
+"""Excel and OpenDocument workbooks: every visible sheet is a table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from training.errors import UnreadableSource
-from training.reading import cells
-from training.reading.part import Choose, Opened, Part
-from training.reading.plainfile import fingerprint
+from training.reading import rows_table
+from training.reading.source_table import Opened, SourceTable
+from training.reading.text_file import fingerprint
 from training.workspace import Workspace
 
+HIDDEN = "{}: hidden sheets are not read: {}. To read one, name it with --sheet."
 
-def open_workbook(file: Path, workspace: Workspace, choose: Choose) -> Opened:
-    """Raises UnreadableSource if no sheet has the columns needed, with the first sheet's reason."""
-    parts, refused = [], []
+
+def open_workbook(file: Path, workspace: Workspace, sheets: Sequence[str] = ()) -> Opened:
+    """The visible sheets, or those that `sheets` names. Raises UnreadableSource."""
     try:
         with CalamineWorkbook.from_path(file) as book:
-            for name in book.sheet_names:
-                try:
-                    parts.append(_part(f"{file.name}, sheet '{name}'", book, name, workspace, choose))
-                except UnreadableSource as error:
-                    refused.append(str(error))
-    except CalamineError as error:
+            names, notes = _chosen(file.name, book, sheets)
+            tables, said = _tables(file.name, book, names, workspace)
+    except CalamineError:
         raise UnreadableSource(
-            f"{file.name}: the workbook is damaged or protected ({error}). Save it anew, without a password."
+            f"{file.name}: the workbook is damaged, or protected with a password. Save it anew, without a password."
         ) from None
-    if not parts:
-        raise UnreadableSource(refused[0] if refused else f"{file.name}: the workbook has no sheets.")
-    notes = tuple(f"Not read: {reason}" for reason in refused)
-    return Opened(file.name, fingerprint(file), file.stat().st_size, tuple(parts), notes)
+    return Opened(file.name, fingerprint(file), file.stat().st_size, tuple(tables), (*notes, *said))
 
 
-def _part(where: str, book: CalamineWorkbook, sheet: str, workspace: Workspace, choose: Choose) -> Part:
-    rows = _rows(book.get_sheet_by_name(sheet).iter_rows())
-    names = [(cells.written(cell) or "").strip() for cell in next(rows, [])]
-    columns = choose([name for name in names if name], where)
-    places = [names.index(name) for name in columns.values()]
-    parquet = workspace.file(".parquet")
-    texts = ([cells.written(row[place]) for place in places] for row in rows)
-    cells.write(texts, list(columns), parquet)
-    return Part(where, workspace.backend.read_parquet(str(parquet)), columns)
+def _chosen(name: str, book: CalamineWorkbook, sheets: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names of the sheets to read, and a note on the hidden ones."""
+    known = [sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
+    if not known:
+        raise UnreadableSource(f"{name}: the workbook has no sheets.")
+    if sheets:
+        if chosen := [sheet.name for sheet in known if sheet.name in sheets]:
+            return chosen, []
+        named, there = (", ".join(f"'{one}'" for one in some) for some in (sheets, [sheet.name for sheet in known]))
+        raise UnreadableSource(f"{name} has no sheet {named}, which --sheet names; its sheets are {there}.")
+    visible = [sheet.name for sheet in known if sheet.visible is SheetVisibleEnum.Visible]
+    hidden = [sheet.name for sheet in known if sheet.name not in visible]
+    return visible, [HIDDEN.format(name, ", ".join(f"'{one}'" for one in hidden))] if hidden else []
 
 
-def _rows(rows: Iterator[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    """Without empty rows, which sheets have above their table and often, formatted, below it."""
-    return (row for row in rows if any(cell not in ("", None) for cell in row))
+def _tables(
+    name: str, book: CalamineWorkbook, sheets: Sequence[str], workspace: Workspace
+) -> tuple[list[SourceTable], list[str]]:
+    tables, notes, refused = [], [], []
+    for sheet in sheets:
+        try:
+            rows = book.get_sheet_by_name(sheet).iter_rows()
+            table, said = rows_table.store(f"{name}, sheet '{sheet}'", rows, workspace)
+        except UnreadableSource as error:
+            refused.append(error)
+        else:
+            tables.append(table)
+            notes += said
+    if not tables:
+        raise refused[0] if refused else UnreadableSource(f"{name}: all sheets are hidden; name one with --sheet.")
+    return tables, [*notes, *(f"Not read: {reason}" for reason in refused)]

@@ -59,7 +59,7 @@ def _limits(subject: Subject) -> Iterator[str]:
         )
     yield "Customers with figures outside those seen in training are placed by extension; the service says so."
     yield from evidence.unproved
-    yield from (f"Thin data: {one}." for one in evidence.warnings)
+    yield from subject.warnings
 
 
 def _personal(subject: Subject) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What speaks for the segments, in a report: the back-test, stability, calibration, the choice, features, products."""
 
+from collections.abc import Iterator
+
 from models.driver import Ranking
 from models.evidence import Backtest, Candidate, Score
 from models.hit_rate import RecommendationRecord
@@ -99,16 +101,23 @@ def products(record: RecommendationRecord | None) -> Html:
         f"Share of {record.all.customers:,} customers whose last order, held out, has at least one of {record.at} "
         f"recommended products; new to the customer: of {record.new.customers:,}. {INTERVALS}"
     )
-    times = (
-        f"The recommender hits {estimate(record.all.times_popularity)} times as often as what sells most, and "
-        f"{estimate(record.new.times_popularity)} times where only products new to the customer count."
-    )
     return joined(
-        paragraph(times),
+        *[paragraph(sentence) for sentence in _times_popularity(record)],
         figure(hit_rate_chart(record), caption),
         table("Hit rates", ("Method", "All products", "New to the customer"), rows),
         paragraph(tag("small", record.rule)),
     )
+
+
+def _times_popularity(record: RecommendationRecord) -> Iterator[str]:
+    """How many times as often as what sells most; nothing where that is never bought."""
+    if record.all.times_popularity:
+        yield f"The recommender hits {estimate(record.all.times_popularity)} times as often as what sells most."
+    if record.new.times_popularity:
+        yield (
+            f"Of products new to the customer it hits {estimate(record.new.times_popularity)} times as often as what "
+            "sells most."
+        )
 
 
 def _backtest(backtest: Backtest, name: str) -> Html:

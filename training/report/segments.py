@@ -35,7 +35,7 @@ def glance(subject: Subject) -> Html:
     for place, segment in enumerate(subject.segments):
         row: list[str] = [chip(segment, place), f"{segment.size:,}", per_cent(segment.share)]
         if worth:
-            row += [per_cent(segment.revenue_share or 0.0), number(segment.revenue_per_customer or 0.0)]
+            row += [_share(segment.revenue_share), number(segment.revenue_per_customer or 0.0)]
         if later:
             row.append(_bought_again(segment.outcome))
         row.append(_overlap(segment))

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from models.artifact import MAP, Artifact
 from models.customer_map import CustomerMap
-from models.evidence import Candidate, Evidence
+from models.evidence import LEAST_EXPLAINED, Candidate, Evidence
 from models.manifest import Manifest
 from models.model import SegmentationModel
 from models.segment import Segment
@@ -35,6 +35,12 @@ class Subject:
     def evidence(self) -> Evidence:
         return self.manifest.evidence
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings as sentences: thin data, and failed checks of plausibility that were accepted."""
+        accepted = {check.warning for check in self.manifest.plausibility if check.accepted}
+        return tuple(warning if warning in accepted else f"Thin data: {warning}." for warning in self.evidence.warnings)
+
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """The most net revenue per customer first; where there is no revenue, the largest first."""
@@ -54,7 +60,8 @@ class Subject:
     def best_other(self) -> Candidate | None:
         """Of the candidates made otherwise than the chosen one, the one that tells most; sound, where one is.
 
-        By the least of the two shares of what boosted trees tell, as candidates are chosen; None without a back-test.
+        By the least of the two shares of what boosted trees tell, as candidates are chosen, or by R² where those tell
+        nothing; None without a back-test.
         """
         chosen = self.manifest.selection.winner
         others = [one for one in self.manifest.selection.candidates if one.name != chosen.name]
@@ -65,5 +72,7 @@ class Subject:
 
     def _reach(self, one: Candidate) -> float:
         limit = self.evidence.backtests[0].limit
-        auc = ((one.auc or 0.5) - 0.5) / max(limit.auc.value - 0.5, 1e-9)
-        return min((one.r_squared or 0.0) / max(limit.r_squared.value, 1e-9), auc)
+        r_squared, auc = one.r_squared or 0.0, (one.auc or 0.5) - 0.5
+        if limit.r_squared.value < LEAST_EXPLAINED or limit.auc.value - 0.5 < LEAST_EXPLAINED:
+            return r_squared
+        return min(r_squared / limit.r_squared.value, auc / (limit.auc.value - 0.5))

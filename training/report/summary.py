@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from models.evidence import Backtest, Estimate
+from models.evidence import LEAST_EXPLAINED, Backtest, Estimate
 from models.hit_rate import Share
 from models.segment import Segment
 from models.wording import number, per_cent
@@ -35,7 +35,7 @@ def compared(backtest: Backtest) -> str:
         f"({_difference(model.r_squared, baseline.r_squared)}), AUC {model.auc.value:.2f} against "
         f"{baseline.auc.value:.2f} ({_difference(model.auc, baseline.auc)})."
     )
-    if limit.r_squared.value > 0 and limit.auc.value > 0.5:
+    if limit.r_squared.value >= LEAST_EXPLAINED and limit.auc.value - 0.5 >= LEAST_EXPLAINED:
         said += (
             f" Boosted trees on all features, which nobody could act on, reach {limit.r_squared.value:.2f} and "
             f"{limit.auc.value:.2f}: the segments keep {max(model.r_squared.value, 0) / limit.r_squared.value:.0%} of "
@@ -59,8 +59,8 @@ def preset_says(subject: Subject) -> str | None:
     )
     if beside <= told:
         return f"{said} Of the standard ways none tells more: {figures}."
-    more = f"{beside / told:.1f} times as much" if told > 0.005 else f"{beside:.0%}"
-    least = "" if told > 0.005 else ", of which the preset explains nothing"
+    more = f"{beside / told:.1f} times as much" if told > LEAST_EXPLAINED else f"{max(beside, 0.0):.0%}"
+    least = "" if told > LEAST_EXPLAINED else ", of which the preset explains nothing"
     flaw = f" Nor is the preset sound: {chosen.excluded}." if chosen.excluded else ""
     return (
         f"{said} The back-test speaks against them: {figures}. The default explains {more} of the log revenue that "
@@ -70,7 +70,7 @@ def preset_says(subject: Subject) -> str | None:
 
 def _alarms(subject: Subject) -> Html:
     evidence = subject.evidence
-    alarms = [*evidence.unproved, *(f"Thin data: {one}." for one in evidence.warnings)]
+    alarms = [*evidence.unproved, *subject.warnings]
     if evidence.beyond_chance is False:
         alarms.insert(
             0,
@@ -100,14 +100,13 @@ def _sentences(subject: Subject) -> Iterator[Html]:
         ".",
     )
     first, last = segments[0], segments[-1]
-    if first.revenue_share is not None and last.revenue_share is not None:
+    if first.revenue_per_customer is not None and last.revenue_per_customer is not None:
         yield joined(
             tag("strong", first.name),
-            f" are worth most: {_how_many(first)}, and {per_cent(first.revenue_share)} of net "
-            f"revenue, {number(first.revenue_per_customer or 0)} each. ",
+            f" are worth most: {_how_many(first)}, {_share_of_revenue(first)}"
+            f"{number(first.revenue_per_customer)} each. ",
             tag("strong", last.name),
-            f" are worth least: {_how_many(last)}, and {per_cent(last.revenue_share)} of net revenue, "
-            f"{number(last.revenue_per_customer or 0)} each.",
+            f" are worth least: {_how_many(last)}, {_share_of_revenue(last)}{number(last.revenue_per_customer)} each.",
         )
     else:
         yield joined(tag("strong", first.name), f" are the most: {_how_many(first)}.")
@@ -151,6 +150,10 @@ def _difference(one: Estimate, other: Estimate) -> str:
     if one.high < other.low:
         return "clearly less"
     return "the intervals overlap"
+
+
+def _share_of_revenue(segment: Segment) -> str:
+    return "" if segment.revenue_share is None else f"and {per_cent(segment.revenue_share)} of net revenue, "
 
 
 def _how_many(segment: Segment) -> str:

@@ -43,7 +43,7 @@ def served(model: SegmentationModel) -> ServedModel:
 
 
 def read(body: bytes, served: ServedModel) -> list[Chunk]:
-    reader = CsvReader(served, 4)
+    reader = CsvReader(served, 4, 1_000)
     return [*reader.feed(body), *reader.end()]
 
 

@@ -31,11 +31,23 @@ def test_of_an_unknown_customer_there_is_nothing_to_export(client: TestClient, a
     assert client.get(address).json()["type"] == "urn:segmentation:problem:unknown-customer"
 
 
-@pytest.mark.parametrize("sent", ["%00", "%0A", "x" * 257, "%20", "%ED%A0%80%00"])
+@pytest.mark.parametrize(
+    "sent", ["%00", "%0A", "x" * 257, "%20", "a%0Ab", "a%0Db", "%0A/a%0A/b", "a%E2%80%A8b", "1%C2%85%0A2", "a%0Ab%0A"]
+)
 def test_an_id_nobody_can_have_is_refused(client: TestClient, sent: str) -> None:
-    response = client.get(f"/customers/{sent}")
-    assert response.status_code == 422
-    assert response.json()["errors"][0]["pointer"] == "id"
+    address = f"/customers/{sent}"
+    for response in (client.get(address), client.delete(address), client.get(f"{address}/history"),
+                     client.get(f"{address}/recommendations"), client.get(f"{address}/export")):  # fmt: skip
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["pointer"] == "id"
+
+
+@pytest.mark.parametrize("sent", ["17850%0A", "%0A17850", "17850.0%0D%0A", "%0917850", "17850%E2%80%A9"])
+def test_line_breaks_around_an_id_are_dropped_as_in_a_body(client: TestClient, sent: str) -> None:
+    answer = client.post("/segment", json=by_features()).json()
+    assert client.get(f"/customers/{sent}").json() == answer
+    assert client.get(f"/customers/{sent}/history").json()["customer_id"] == "17850"
+    assert client.delete(f"/customers/{sent}").json()["answers"] == 1
 
 
 def test_the_history_is_paged_newest_first(client: TestClient) -> None:

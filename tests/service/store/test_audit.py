@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from service.__main__ import main
 from service.store.audit import COMMAND_LINE, GENESIS, AuditEntry, Head, append, head, newest, record, verify
+from service.store.database import downgrade, upgrade
 from service.store.errors import StoreUnavailable
 from service.store.schema import audit, audit_head
 from tests.service.store.records import NOON
@@ -96,6 +97,85 @@ def test_the_database_itself_refuses_a_change(log: sa.Engine, statement: sa.Exec
     with pytest.raises(sa.exc.DBAPIError, match="the audit log is only added to"):
         change()
     assert said_of(log) is None
+
+
+# Statements that would replace rows, those among them that are neither an update nor a deletion.
+REPLACING = {
+    "sqlite": (
+        "REPLACE INTO audit SELECT sequence, at, 'nobody', what, subject, previous, hash FROM audit WHERE sequence = 3",
+        "REPLACE INTO audit SELECT '3', at, 'nobody', what, subject, previous, hash FROM audit WHERE sequence = 3",
+        "REPLACE INTO audit SELECT 3.0, at, 'nobody', what, subject, previous, hash FROM audit WHERE sequence = 5",
+        "REPLACE INTO audit (rowid, sequence, at, who, what, subject, previous, hash)"
+        " SELECT 3, 6, at, who, what, subject, previous, hash FROM audit WHERE sequence = 5",
+        "INSERT INTO audit SELECT * FROM audit WHERE sequence = 3 ON CONFLICT DO UPDATE SET who = 'nobody'",
+        "INSERT OR IGNORE INTO audit SELECT * FROM audit WHERE sequence = 3",
+        "UPDATE OR REPLACE audit SET sequence = 3 WHERE sequence = 5",
+        "UPDATE OR IGNORE audit SET who = 'nobody'",
+        "REPLACE INTO audit_head VALUES (1, 4, (SELECT hash FROM audit WHERE sequence = 4))",
+        "REPLACE INTO audit_head VALUES ('1', 6, 'x')",
+        "INSERT INTO audit_head VALUES (1, 4, 'x') ON CONFLICT DO UPDATE SET sequence = 4",
+        "UPDATE OR REPLACE audit_head SET sequence = 4",
+    ),
+    "postgresql": (
+        "INSERT INTO audit SELECT * FROM audit WHERE sequence = 3 ON CONFLICT (sequence) DO UPDATE SET who = 'nobody'",
+        "MERGE INTO audit USING audit_head ON audit.sequence = 3 WHEN MATCHED THEN UPDATE SET who = 'nobody'",
+        "MERGE INTO audit USING audit_head ON audit.sequence = 5 WHEN MATCHED THEN DELETE",
+        "TRUNCATE audit",
+        "TRUNCATE audit, audit_head",
+        "TRUNCATE audit_head CASCADE",
+        "INSERT INTO audit_head VALUES (1, 4, 'x') ON CONFLICT (id) DO UPDATE SET sequence = 4",
+        "MERGE INTO audit_head USING audit ON audit.sequence = 1 WHEN MATCHED THEN UPDATE SET sequence = 4",
+        "WITH gone AS (DELETE FROM audit RETURNING *) SELECT count(*) FROM gone",
+    ),
+}
+
+
+def test_the_database_itself_refuses_to_replace_an_entry_or_the_head(log: sa.Engine) -> None:
+    """On any connection, those of other programs too, with whatever they have set."""
+    with log.connect() as connection:
+        before = newest(connection, 100)
+    for statement in REPLACING[log.dialect.name]:
+        for setting in ("ON", "OFF"):
+            with log.connect() as connection:
+                if log.dialect.name == "sqlite":
+                    connection.exec_driver_sql(f"PRAGMA recursive_triggers = {setting}")
+                with pytest.raises(sa.exc.DBAPIError, match=r"the audit log is only added to|no column named rowid"):
+                    connection.exec_driver_sql(statement)
+                connection.rollback()
+                connection.invalidate()
+    with log.connect() as connection:
+        assert newest(connection, 100) == before
+    assert said_of(log) is None
+    record(log, entry("goes on"))
+    assert said_of(log) is None
+
+
+def test_a_log_of_the_version_before_is_kept_as_it_is(log: sa.Engine) -> None:
+    for revision in ("0008", "head"):
+        with log.connect() as connection:
+            before = newest(connection, 100)
+        (downgrade if revision == "0008" else upgrade)(log, revision)
+        with log.connect() as connection:
+            assert newest(connection, 100) == before
+        record(log, entry(revision))
+        assert said_of(log) is None
+
+
+def test_an_end_cut_off_with_its_head_set_back_is_found_by_a_head_that_was_kept(log: sa.Engine) -> None:
+    """Without the head that was kept elsewhere it is a sound log of fewer entries."""
+    with log.connect() as connection:
+        entries = newest(connection, 5)[::-1]
+    kept, third = entries[-1].hash, entries[2]
+    tampered(
+        log,
+        sa.delete(audit).where(audit.c.sequence > 3),
+        sa.update(audit_head).values(sequence=third.sequence, hash=third.hash),
+    )
+    assert said_of(log) is None
+    assert said_of(log, kept) == "the head that was kept is not in the log"
+    assert said_of(log, third.hash) is None
+    record(log, entry("goes on"))
+    assert said_of(log, kept) == "the head that was kept is not in the log"
 
 
 @pytest.mark.parametrize("column", ["at", "who", "what", "subject"])

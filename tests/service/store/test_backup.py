@@ -3,7 +3,9 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -15,10 +17,11 @@ from benchmarks.reckoning import reckon, segment_names
 from models.registry import Registry
 from service.__main__ import main
 from service.settings import Settings
-from service.store.database import downgrade, open_engine
+from service.store.database import downgrade, open_engine, pending, upgrade
+from service.store.personal_data import PersonalData
 from tests.service.requests import by_features
 from tests.service.server import server
-from tests.service.serving import until
+from tests.service.serving import NOW, serving, settings_for, until
 
 
 def db(monkeypatch: pytest.MonkeyPatch, url: str, *arguments: str) -> int:
@@ -75,13 +78,18 @@ def test_a_service_at_rest_keeps_a_backup_from_being_restored(
     assert not list(tmp_path.glob("*.before-*"))
 
 
-def test_a_damaged_database_is_replaced_and_kept(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_damaged_database_is_replaced_and_kept_once_that_is_asked_for_by_name(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     backup = tmp_path / "backup.sqlite3"
     assert db(monkeypatch, sqlite_url, "backup", str(backup)) == 0
     path_of(sqlite_url).write_bytes(b"not a database at all " * 1000)
-    assert db(monkeypatch, sqlite_url, "restore", str(backup)) == 0
+    assert db(monkeypatch, sqlite_url, "restore", str(backup)) == 1  # nobody can know who was suppressed in it
+    said = capsys.readouterr().err
+    assert "It cannot be read who was suppressed or erased since the backup" in said
+    assert "add --lose-suppressions" in said
+    assert path_of(sqlite_url).read_bytes().startswith(b"not a database")
+    assert db(monkeypatch, sqlite_url, "restore", str(backup), "--lose-suppressions") == 0
     (aside,) = tmp_path.glob("*.before-*Z")
     assert aside.read_bytes().startswith(b"not a database")
     with closing(sqlite3.connect(path_of(sqlite_url))) as connection:
@@ -98,6 +106,135 @@ def test_a_backup_of_an_earlier_version_says_what_to_run(
     assert db(monkeypatch, sqlite_url, "backup", str(backup)) == 0
     assert db(monkeypatch, f"sqlite:///{tmp_path / 'new.sqlite3'}", "restore", str(backup)) == 0
     assert "not applied: 0004" in capsys.readouterr().out
+
+
+def test_a_restored_backup_has_the_suppressions_and_erasures_made_since(
+    sqlite_url: str, models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    backup = tmp_path / "backup.sqlite3"
+    moment = [NOW]
+    clock: Callable[[], datetime] = lambda: moment[0]  # noqa: E731
+    with serving(settings_for(sqlite_url, models_dir), clock) as client:
+        for one in ("suppressed", "erased", "stays"):
+            sent = {"idempotency-key": one}
+            assert client.post("/segment", json=by_features(one), headers=sent).status_code == 200
+        client.delete("/customers/lifted?suppress=true")
+        assert db(monkeypatch, sqlite_url, "backup", str(backup)) == 0
+        moment[0] += timedelta(hours=2)
+        client.delete("/customers/suppressed?suppress=true")
+        client.delete("/customers/erased")
+        assert client.post("/segment", json=by_features("after the backup")).status_code == 200
+    assert main(["customers", "unsuppress", "lifted"]) == 0
+    capsys.readouterr()
+    assert db(monkeypatch, sqlite_url, "restore", str(backup)) == 0
+    said = capsys.readouterr().out
+    assert "carried over from the database before: 1 customers suppressed" in said
+    assert "1 suppressed no longer, 2 answers erased" in said
+    assert not list(tmp_path.glob(".*partial*"))
+    with serving(settings_for(sqlite_url, models_dir), clock) as client:
+        assert [client.get(f"/customers/{one}").status_code for one in ("suppressed", "erased", "stays")] == [
+            404, 404, 200,
+        ]  # fmt: skip
+        for headers in ({}, {"idempotency-key": "suppressed"}):
+            assert client.post("/segment", json=by_features("suppressed"), headers=headers).status_code == 409
+        assert client.post("/segment", json=by_features("erased")).status_code == 200
+        assert client.post("/segment", json=by_features("lifted")).status_code == 200
+        acts = client.get("/customers/suppressed/export").json()["audit"]
+        assert [(one["what"], one["who"]) for one in acts] == [("customer.suppressed", "command line")]
+    assert main(["audit", "verify"]) == 0
+    capsys.readouterr()
+    assert main(["audit", "list", "--limit", "1"]) == 0
+    assert "database.restored  backup.sqlite3  by command line" in capsys.readouterr().out
+
+
+def test_a_backup_is_restored_without_the_suppressions_made_since_where_that_is_asked_for_by_name(
+    sqlite_url: str, models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    backup = tmp_path / "backup.sqlite3"
+    with serving(settings_for(sqlite_url, models_dir)) as client:
+        assert client.post("/segment", json=by_features()).status_code == 200
+        assert db(monkeypatch, sqlite_url, "backup", str(backup)) == 0
+        client.delete("/customers/17850?suppress=true")
+    assert db(monkeypatch, sqlite_url, "restore", str(backup), "--lose-suppressions") == 0
+    assert "carried over" not in capsys.readouterr().out
+    with serving(settings_for(sqlite_url, models_dir)) as client:
+        assert client.get("/customers/17850").status_code == 200
+        assert client.post("/segment", json=by_features()).status_code == 200
+
+
+def test_a_backup_from_before_there_was_a_list_gets_it(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = tmp_path / "backup.sqlite3"
+    engine = open_engine(sqlite_url)
+    downgrade(engine, "0005")
+    assert db(monkeypatch, sqlite_url, "backup", str(backup)) == 0
+    upgrade(engine)
+    PersonalData(engine).erase("17850", "me", NOW, suppress=True)
+    before = PersonalData(engine).suppressed()
+    engine.dispose()
+    assert db(monkeypatch, sqlite_url, "restore", str(backup)) == 0
+    assert "1 customers suppressed" in capsys.readouterr().out
+    assert PersonalData(engine).suppressed() == before
+    known = PersonalData(engine).list_after(None, NOW)
+    engine.dispose()
+    assert known is not None
+    assert known.digest("17850") in known.suppressed
+
+
+def test_the_backup_of_another_store_is_refused_where_the_suppressed_cannot_be_told_in_it(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Digests are made with a key of the store's own; without any suppression there is nothing to be told."""
+    other, backup = f"sqlite:///{tmp_path / 'other.sqlite3'}", tmp_path / "backup.sqlite3"
+    engine, others = open_engine(sqlite_url), open_engine(other)
+    upgrade(others)
+    PersonalData(others).erase("1", "me", NOW, suppress=True)
+    others.dispose()
+    assert db(monkeypatch, other, "backup", str(backup)) == 0
+    PersonalData(engine).erase("17850", "me", NOW, suppress=True)
+    engine.dispose()
+    assert db(monkeypatch, sqlite_url, "restore", str(backup)) == 1
+    said = capsys.readouterr().err
+    assert "The backup is of another store" in said
+    assert "add --lose-suppressions" in said
+    assert not list(tmp_path.glob("*.before-*"))
+    assert not list(tmp_path.glob(".*partial*"))
+    assert [one.digest for one in PersonalData(engine).suppressed()] != []
+    engine.dispose()
+    assert db(monkeypatch, f"sqlite:///{tmp_path / 'new.sqlite3'}", "upgrade") == 0
+    assert db(monkeypatch, f"sqlite:///{tmp_path / 'new.sqlite3'}", "restore", str(backup)) == 0
+
+
+@pytest.mark.parametrize("revision", ["0005", "0001", "base"])
+def test_a_downgrade_that_loses_the_suppression_list_is_asked_for_by_name(
+    database_url: str, revision: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = open_engine(database_url)
+    PersonalData(engine).erase("17850", "me", NOW, suppress=True)
+    before = PersonalData(engine).suppressed()
+    engine.dispose()
+    assert db(monkeypatch, database_url, "downgrade", revision) == 1
+    said = capsys.readouterr().err
+    assert "The list of the suppressed has 1 customers" in said
+    assert f"python -m service db downgrade {revision} --lose-suppressions" in said
+    assert PersonalData(engine).suppressed() == before
+    assert pending(engine) == []
+    engine.dispose()
+    assert db(monkeypatch, database_url, "downgrade", "0006") == 0
+    assert PersonalData(engine).suppressed() == before
+    engine.dispose()
+    assert db(monkeypatch, database_url, "downgrade", revision, "--lose-suppressions") == 0
+    engine.dispose()
+
+
+def test_a_downgrade_that_loses_an_empty_list_need_not_be(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert db(monkeypatch, database_url, "downgrade", "0005") == 0
+    assert "not applied: 0006" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

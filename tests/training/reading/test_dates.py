@@ -133,8 +133,8 @@ def test_what_is_no_date_is_null(workspace: Workspace) -> None:
 
 
 def test_a_column_without_any_date_is_an_error_with_an_example(workspace: Workspace) -> None:
-    with pytest.raises(UnreadableSource, match=r"no date in a known form \(for example '1-Dec-2010'\)"):
-        read(workspace, ["1-Dec-2010", "2-Dec-2010"])
+    with pytest.raises(UnreadableSource, match=r"no date in a known form \(for example 'week 48'\)"):
+        read(workspace, ["week 48", "week 49"])
 
 
 def test_files_of_one_source_share_the_order_that_one_of_them_tells(workspace: Workspace) -> None:
