@@ -10,11 +10,13 @@ from pydantic import AwareDatetime
 from models.customer.conventions import FORMER_CONVENTIONS, Conventions
 from models.driver import Ranking
 from models.evidence import CheckResult, CleaningReport, Evidence, FeatureRecord, Record, Selection, SourceFile
+from models.features import MAIN_COUNTRY
 from models.hit_rate import RecommendationRecord
 from models.import_plan import ImportPlan
 from models.movement import Movements
 from models.rule import Rules
 from models.spread import Spread
+from models.table_reading import TableReading
 
 VERSION_PATTERN = re.compile(r"[0-9]{8}-[0-9a-f]{16}")
 
@@ -31,8 +33,8 @@ class Manifest(Record):
 
     `source` says whether customers were described by their transactions or came as a table, one row each; a table has
     no `cleaning`, no `plausibility` and no dates. `conventions` are the shop's, which the service applies too; `plan`
-    says how the source was read. `drivers` rank the features, `rules` say the segments in short, `recommendations` how
-    good the products are, `movements` who moved since the model before.
+    says how the source was read, `table` how a table was. `drivers` rank the features, `rules` say the segments in
+    short, `recommendations` how good the products are, `movements` who moved since the model before.
     """
 
     format: Literal[2] = 2
@@ -49,6 +51,7 @@ class Manifest(Record):
     data_last: AwareDatetime | None
     notes: tuple[str, ...]
     cleaning: CleaningReport | None
+    table: TableReading | None = None
     conventions: Conventions = FORMER_CONVENTIONS
     plan: ImportPlan | None = None
     plausibility: tuple[CheckResult, ...] = ()
@@ -61,6 +64,12 @@ class Manifest(Record):
     previous: str | None
     libraries: dict[str, str]
     files: dict[str, FileRecord]
+
+    @property
+    def scored_features(self) -> tuple[str, ...]:
+        """What a table of customers to be scored may have: the features, and of a shop's customers the main country."""
+        names = tuple(feature.name for feature in self.features)
+        return names if self.source == "customers" else (*names, MAIN_COUNTRY)
 
     def to_bytes(self) -> bytes:
         """The canonical text: the same manifest gives the same bytes."""

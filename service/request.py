@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Literal, NotRequired, Required
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictFloat,
@@ -23,6 +25,7 @@ from models.evidence import FeatureRecord
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
+from models.table_reading import TableReading
 from service.errors import Fault, InvalidRequest
 
 LONGEST_TEXT = 200
@@ -66,6 +69,7 @@ Text = Annotated[
     Field(max_length=LONGEST_TEXT),
     WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_TEXT}, {"type": "number"}]}),
 ]
+Blank = Annotated[str, Field(pattern=r"^ *$")]
 Amount = Annotated[StrictFloat, Field(ge=-LARGEST_LINE, le=LARGEST_LINE, allow_inf_nan=False)]
 
 
@@ -199,18 +203,36 @@ def request_type(model: SegmentationModel, max_transactions: int) -> type[Segmen
 def _feature_fields(model: SegmentationModel) -> Mapping[str, Any]:
     fields: dict[str, Any] = {}
     of_table = model.manifest.source == "customers"
+    reading = model.manifest.table or TableReading(id=None)
     for record in model.manifest.features:
         kind = _kind_in_table(model, record) if of_table else _kind(record.name)
         said = f"{record.formula} [{record.unit}]" if record.unit else record.formula
         if record.clusters:
-            fields[record.name] = Required[Annotated[kind, Field(description=said)]]
+            known = BeforeValidator(partial(_known, reading), json_schema_input_type=kind)
+            fields[record.name] = Required[
+                Annotated[kind, *([known] if reading.missing else []), Field(description=said)]
+            ]
         else:
-            fields[record.name] = NotRequired[Annotated[kind | None, Field(description=f"{said}; describes only")]]
+            fields[record.name] = NotRequired[_describing(kind, f"{said}; describes only", reading)]
     if not of_table:
-        fields[MAIN_COUNTRY] = NotRequired[
-            Annotated[Text | None, Field(description="Country of most lines; describes only")]
-        ]
+        fields[MAIN_COUNTRY] = NotRequired[_describing(Text, "Country of most lines; describes only", reading)]
     return fields
+
+
+def _describing(kind: Any, said: str, reading: TableReading) -> Any:
+    """The type of a feature that only describes: null, a blank text and what stands for a missing value are None."""
+    missing = BeforeValidator(
+        lambda value: None if reading.is_missing(value) else value, json_schema_input_type=kind | Blank | None
+    )
+    return Annotated[kind | None, missing, Field(description=said)]
+
+
+def _known(reading: TableReading, value: object) -> object:
+    if reading.is_missing(value):
+        raise ValueError(
+            f"is {value!r}, which stands for a missing value in the table that the model was made of; send the value"
+        )
+    return value
 
 
 def _kind(name: str) -> Any:

@@ -13,6 +13,7 @@ from models.customer.customer_id import SPACES
 from models.features import FEATURE, LARGEST, MAIN_COUNTRY
 from models.line import Line
 from models.model import SegmentationModel
+from models.table_reading import TableReading
 from service.request import plain_moment
 from service.sent_transaction import SentText, SentTransaction
 from service.strict_json import decode_json, may_repeat_keys
@@ -39,6 +40,7 @@ class RequestDecoder:
     def __init__(self, model: SegmentationModel, max_transactions: int) -> None:
         """`model` is of transactions: its features have names known here, and are numbers."""
         self._most = max_transactions
+        self._reading = model.manifest.table or TableReading(id=None)
         self._names = [*(record.name for record in model.manifest.features), MAIN_COUNTRY]
         request = msgspec.defstruct(
             "Request",
@@ -65,6 +67,8 @@ class RequestDecoder:
                 told = zip(self._names, astuple(sent.features), strict=True)
                 features = {name: value for name, value in told if value is not UNSET}
                 keys += len(features)
+                if self._reading.is_missing(features.get(MAIN_COUNTRY)):
+                    features[MAIN_COUNTRY] = None
             transactions: list[Line] | None = None
             if sent.transactions is not None and sent.transactions is not UNSET:
                 if not 1 <= len(sent.transactions) <= self._most:

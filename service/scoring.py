@@ -9,16 +9,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-import pandas as pd
 import pyarrow.parquet
 
-from models.features import MAIN_COUNTRY
+from models.features import LARGEST
 from service.app import assemble
 from service.assigned import Assigned, Case
 from service.assigning import answer_json, assign_many, case_of
@@ -35,7 +34,7 @@ WRITTEN = (
     "next_segment_orders", "reasons", "goal", "action", "products", "held_out", "model_version", "assignment_id",
     "problem",
 )  # fmt: skip
-ID_NAMES = ("customerid", "customer", "clientid", "client", "userid", "id")
+OTHER_COLUMNS = 3  # the exit code of training.scored_table for a file without the columns that decide
 
 
 class ScoringRefused(OSError):
@@ -44,7 +43,11 @@ class ScoringRefused(OSError):
 
 @dataclass(frozen=True, slots=True)
 class ScoreOrder:
-    """What to score and where to write it. `as_of` None is the end of the file's last day, or each row's own."""
+    """What to score and where to write it. `as_of` None is the end of the file's last day, or each row's own.
+
+    `missing` are values of a table that stand for a missing one, beside those that the model knows; `not_missing` are
+    values that look so and do not. `numbers` gives for a column an example of how its numbers are written.
+    """
 
     file: str
     out: Path
@@ -52,10 +55,15 @@ class ScoreOrder:
     store: bool
     columns: Mapping[str, str]
     date_format: str | None
+    missing: Sequence[str] = ()
+    not_missing: Sequence[str] = ()
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
 
-def score(order: ScoreOrder, settings: Settings, now: datetime, progress: Callable[[int], None]) -> int:
-    """Assign every customer in the file; returns how many rows were written.
+def score(
+    order: ScoreOrder, settings: Settings, now: datetime, progress: Callable[[int], None], note: Callable[[str], None]
+) -> int:
+    """Assign every customer in the file; returns how many rows were written. `note` gets what the reading has to say.
 
     A row that cannot be assigned says so in the column `problem`; the others are not held up. The suppression list is
     read before each chunk, stored or not. With `store`, a chunk is committed before it is written. The output appears
@@ -67,7 +75,7 @@ def score(order: ScoreOrder, settings: Settings, now: datetime, progress: Callab
     try:
         served = service.live.load(service.live.registry.active())
         with tempfile.TemporaryDirectory() as folder:
-            rows = _customers(order, served, Path(folder))
+            rows = _customers(order, served, Path(folder), note)
             return asyncio.run(_score(rows, order, served, service, progress))
     finally:
         service.engine.dispose()
@@ -126,119 +134,103 @@ def _case(sent: dict[str, Any], served: ServedModel, now: datetime) -> Case | In
         return error
 
 
-def _customers(order: ScoreOrder, served: ServedModel, folder: Path) -> Iterator[dict[str, Any]]:
+def _customers(
+    order: ScoreOrder, served: ServedModel, folder: Path, note: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
     """One request per customer, as `POST /segment` would take it. Transactions are made features first."""
-    path, model = Path(order.file), served.model
-    if not _has_features(path, served):
-        if model.columns:
-            raise ScoringRefused(_not_the_table(path, served))
-        path = _features_of(order, folder)
-    for frame in _frames(path, _id_column(order, served), _in_words(served)):
-        yield from _requests(frame, order, served)
-
-
-def _has_features(path: Path, served: ServedModel) -> bool:
-    if path.is_dir() or not path.exists():
-        return False
-    return set(served.model.deciding) <= set(_columns(path))
-
-
-def _columns(path: Path) -> list[str]:
-    try:
-        return list(map(str, next(iter(_frames(path))).columns))
-    except (OSError, ValueError, StopIteration):
-        return []
-
-
-def _not_the_table(path: Path, served: ServedModel) -> str:
-    """What is wrong with a file that lacks columns which the model, made of a table of customers, decides by."""
-    if not path.is_file():
-        return f"{path} is no file; name one CSV, XLSX or Parquet file with one row per customer"
-    known = _columns(path)
-    lacking = ", ".join(f"'{name}'" for name in served.model.deciding if name not in known)
-    return (
-        f"{path.name} has no column {lacking}, by which the active model decides; its columns are "
-        f"{', '.join(known) or 'none'}. Name them as in the table that the model was made of, with commas between."
-    )
-
-
-def _id_column(order: ScoreOrder, served: ServedModel) -> str | None:
-    """The id's column where it was named: here, or when a table of customers was trained on."""
-    named = served.model.manifest.parameters.get("id") if served.model.columns else None
-    return order.columns.get("customer") or (str(named) if named else None)
-
-
-def _in_words(served: ServedModel) -> list[str]:
-    """The features in words; they are texts, whatever they look like."""
-    if not served.model.columns:
-        return [MAIN_COUNTRY]
-    return [name for name in served.model.described_by if name not in served.model.manifest.ranges]
-
-
-def _features_of(order: ScoreOrder, folder: Path) -> Path:
-    """The features of a file of transactions, by the training command in a process of its own.
-
-    The reading of shops' exports and the engine live there; this process, which knows the database, stays small.
-    """
     out = folder / "features.parquet"
-    command = [sys.executable, "-m", "training", "features", order.file, "--out", str(out)]
-    for field, name in order.columns.items():
-        command += ["--column", f"{field}={name}"]
+    if Path(order.file).is_file() and _read_table(order, served, out, folder, note):
+        return _requests(out, order, served, _by_place)
+    if served.model.columns:
+        raise ScoringRefused(f"{order.file} is no file; name one CSV, XLSX or Parquet file with one row per customer")
+    if order.missing or order.not_missing:
+        raise ScoringRefused(
+            "--missing and --not-missing are for a table of customers with the model's features, and "
+            f"{order.file} is none; leave them out"
+        )
+    _read_transactions(order, out)
+    return _requests(out, order, served, _by_name)
+
+
+# Reading of shops' exports, and the engine for it, are in the training command: it runs in a process of its own, and
+# this one, which knows the database, stays small.
+
+
+def _read_table(order: ScoreOrder, served: ServedModel, out: Path, folder: Path, note: Callable[[str], None]) -> bool:
+    """Whether the file is a table of customers with the model's features, which are then in `out`."""
+    manifest = folder / "manifest.json"
+    manifest.write_bytes(served.model.manifest.to_bytes())
+    options = [
+        *(f"--missing={value}" for value in order.missing),
+        *(f"--not-missing={value}" for value in order.not_missing),
+        *(f"--numbers={name}={example}" for name, example in order.numbers.items()),
+        *([f"--id={order.columns['customer']}"] if "customer" in order.columns else []),
+    ]
+    command = ["training.scored_table", order.file, "--manifest", str(manifest), "--out", str(out), *options]
+    done = _run(command)
+    if done.returncode == OTHER_COLUMNS and not served.model.columns:
+        return False
+    if done.returncode:
+        raise ScoringRefused(done.stderr.strip())
+    for said in done.stdout.splitlines():
+        note(said)
+    return True
+
+
+def _read_transactions(order: ScoreOrder, out: Path) -> None:
+    command = ["training", "features", order.file, "--out", str(out)]
+    for meaning, name in order.columns.items():
+        command += ["--column", f"{meaning}={name}"]
     for option, value in (("--date-format", order.date_format), ("--as-of", order.as_of)):
         command += [option, value] if value else []
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
+    for name, example in order.numbers.items():
+        command += ["--numbers", f"{name}={example}"]
+    done = _run(command)
     if done.returncode:
         raise ScoringRefused(done.stderr.strip().removeprefix("features: "))
     sys.stderr.write(done.stderr.replace("features: the check", "score: the check"))  # which failed, as a warning
-    return out
 
 
-def _frames(path: Path, customer: str | None = None, words: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
-    if path.suffix == ".parquet":
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(CHUNK):
-                yield batch.to_pandas()
-    elif path.suffix == ".xlsx":
-        yield pd.read_excel(path, engine="calamine")
-    else:
-        texts = dict.fromkeys([*_id_columns(path, customer), *words], "string")
-        with pd.read_csv(path, chunksize=CHUNK, dtype=texts) as chunks:
-            yield from chunks
+def _run(module: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *module]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
 
 
-def _id_columns(path: Path, customer: str | None) -> list[str]:
-    header = pd.read_csv(path, nrows=0).columns
-    return [name for name in header if name == customer or _plain(name) in ID_NAMES]
+def _requests(
+    features: Path, order: ScoreOrder, served: ServedModel,
+    features_of: Callable[[Mapping[str, Any], Sequence[str]], dict[str, Any]],
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """The requests in a file that one of the training commands wrote."""
+    known = served.model.manifest.scored_features
+    with pyarrow.parquet.ParquetFile(features) as file:
+        for batch in file.iter_batches(CHUNK):
+            for row in batch.to_pylist():
+                as_of = order.as_of or row["as_of"]
+                yield {"customer_id": row["customer_id"], "as_of": as_of, "features": features_of(row, known)}
 
 
-def _requests(frame: pd.DataFrame, order: ScoreOrder, served: ServedModel) -> Iterator[dict[str, Any]]:
-    wanted = _id_column(order, served)
-    ids = [name for name in frame.columns if (name == wanted if wanted else _plain(name) in ID_NAMES)]
-    if not ids:
-        raise ScoringRefused(
-            f"{order.file} has no column with the customer's id among {', '.join(map(str, frame.columns))}; "
-            "name it with --column customer=NAME"
-        )
-    words = _in_words(served)
-    known = [name for name in frame.columns if name in {*served.model.described_by, *words}]
-    for row in frame.to_dict("records"):
-        features = {name: row[name] for name in known if not pd.isna(row[name])}
-        sent = {name: str(value).strip() if name in words else _number(value) for name, value in features.items()}
-        as_of = order.as_of or row.get("as_of")
-        customer = row[ids[0]]
-        yield {
-            "customer_id": None if pd.isna(customer) else customer,
-            "as_of": None if as_of is None or pd.isna(as_of) else as_of,
-            "features": sent,
-        }
+def _by_name(row: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
+    return {name: row[name] for name in known if row.get(name) is not None}
 
 
-def _number(value: Any) -> Any:
-    """One cell that is no number makes its whole column text: the others are read as what they are."""
+def _by_place(row: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
+    features = {}
+    for at, name in enumerate(known):
+        value = row[f"value_{at}"]
+        if value is None:
+            value = _beyond_all(row.get(f"text_{at}"))
+        if value is not None:
+            features[name] = value
+    return features
+
+
+def _beyond_all(text: str | None) -> float | str | None:
+    """A number that is too large to be one, or what stands in a number's place and is none: both are refused."""
     try:
-        return float(value)
+        number = float(text) if text is not None else 0.0
     except ValueError:
-        return value
+        return text
+    return text if abs(number) <= LARGEST else number
 
 
 def _line(sent: Mapping[str, Any], one: Assigned | Exception, served: ServedModel, stored: bool) -> dict[str, Any]:
@@ -282,7 +274,3 @@ def _writer(file: IO[str], out: Path) -> Callable[[Sequence[dict[str, Any]]], No
     table = csv.DictWriter(file, WRITTEN)
     table.writeheader()
     return table.writerows
-
-
-def _plain(name: object) -> str:
-    return str(name).lower().replace("_", "").replace(" ", "").replace("-", "")

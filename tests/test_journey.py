@@ -65,7 +65,7 @@ def test_every_real_customer_gets_one_answer_by_transactions_features_file_and_p
 
     out = tmp_path / "scored.csv"
     order = ScoreOrder(retail, out, None, False, {}, None)
-    assert score(order, settings, artifact.manifest.as_of, lambda done: None) == 4_324
+    assert score(order, settings, artifact.manifest.as_of, lambda done: None, print) == 4_324
     with out.open(encoding="utf-8", newline="") as file:
         scored = {row["customer_id"]: row for row in csv.DictReader(file)}
     assert {one: int(row["segment_id"]) for one, row in scored.items()} == {

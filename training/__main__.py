@@ -131,10 +131,14 @@ def _add_table(fitting: argparse.ArgumentParser) -> None:
     table.add_argument("--customers", type=Path, metavar="FILE",
                        help="CSV, XLSX, JSON or Parquet with one row per customer; --as-of is then today by "
                        "default")  # fmt: skip
-    table.add_argument("--id", metavar="COLUMN", help="the column of the customer's id")
+    table.add_argument("--id", metavar="COLUMN", help="the column of the customer's id, or row: number the customers")
     table.add_argument("--features", nargs="+", metavar="COLUMN", help="the columns that decide the segment")
     table.add_argument("--describe", nargs="+", metavar="COLUMN",
                        help="the columns that only describe it; default: all others")  # fmt: skip
+    table.add_argument("--missing", action="append", default=[], metavar="VALUE",
+                       help="a value that stands for a missing one: --missing=-999; may be repeated")  # fmt: skip
+    table.add_argument("--not-missing", action="append", default=[], metavar="VALUE",
+                       help="a value that looks so and does not; may be repeated")  # fmt: skip
 
 
 def _add_source(command: argparse.ArgumentParser, as_of: bool = True, sources: str = "+") -> None:
@@ -175,8 +179,11 @@ def _fit(given: argparse.Namespace) -> None:
     if given.customers is not None:
         _fit_table(given)
         return
-    if given.id or given.features or given.describe:
-        raise UnreadableSource("--id, --features and --describe are for a table of customers; name it with --customers")
+    if given.id or given.features or given.describe or given.missing or given.not_missing:
+        raise UnreadableSource(
+            "--id, --features, --describe, --missing and --not-missing are for a table of customers; name it with "
+            "--customers"
+        )
     if not given.source:
         raise UnreadableSource("name a source of transactions, or a table of customers with --customers")
     from training.fit import Order, fit  # scikit-learn: over a second that the other commands need not wait
@@ -201,7 +208,7 @@ def _fit(given: argparse.Namespace) -> None:
 
 def _fit_table(given: argparse.Namespace) -> None:
     of_transactions = (
-        "source", "query", "column", "date_format", "plan", "numbers", "status_keep", "currency", "rates", "rules",
+        "source", "query", "column", "date_format", "plan", "status_keep", "currency", "rates", "rules",
         "preset", "movers", "accept",
     )  # fmt: skip
     if wrong := [f"--{name.replace('_', '-')}" for name in of_transactions if getattr(given, name)]:
@@ -209,23 +216,23 @@ def _fit_table(given: argparse.Namespace) -> None:
         raise UnreadableSource(f"{named} cannot go with --customers, which names the one table that is read; leave out")
     if not given.id or not given.features:
         raise UnreadableSource(
-            "--customers needs --id, the column of the customer's id, and --features, the columns that decide the "
-            "segment"
+            "--customers needs --id, the column of the customer's id (--id row numbers the customers), and --features, "
+            "the columns that decide the segment"
         )
     from training.fit_table import TableOrder, fit_table  # scikit-learn, as above
+    from training.table_columns import Columns
 
     order = TableOrder(
         source=given.customers,
-        id_column=given.id,
-        features=given.features,
-        describe=given.describe,
+        columns=Columns(
+            given.id, given.features, given.describe, given.missing, given.not_missing, dict(given.numbers), given.sheet
+        ),
         as_of=given.as_of or _today(),
         models_dir=given.models_dir,
         playbooks=load_playbooks(given.playbooks),
         segments=given.segments,
         seed=given.seed,
         horizon=given.horizon,
-        sheets=given.sheet,
         signing_key=_signing_key(),
     )
     with _steps() as step:

@@ -1,13 +1,11 @@
 """Any table with one row per customer: which columns decide the segment, which only describe, and their values."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import ibis
 import numpy as np
 from ibis import _ as row
 from numpy.typing import NDArray
@@ -15,15 +13,11 @@ from numpy.typing import NDArray
 from models.category import Column, LevelShare, columns, expand_many
 from models.customer.customer_id import customer_id
 from models.evidence import SourceFile
-from models.features import LARGEST
+from models.table_reading import TableReading, missing_numbers
 from training.errors import TooFewCustomers, UnreadableSource
-from training.reading import number_format
-from training.reading.number_format import NumberFormat
-from training.reading.source import open_file
-from training.reading.source_part import SourcePart
-from training.reading.source_table import Opened
-from training.reading.text_columns import text
-from training.table_columns import Columns
+from training.sentinels import sentinel_question, sentinels
+from training.table_columns import ID, Columns
+from training.table_rows import TableRows, read_rows
 from training.workspace import Workspace
 
 Values = NDArray[np.float64]
@@ -46,6 +40,7 @@ class CustomerTable:
     `numeric` has an array of shape (n,) per column of numbers, NaN where a describing one has none; `categorical` n
     texts per column of words, None where a describing one has none. `features` are the deciding columns in the order
     they were asked for: they have no gaps; `levels` are the words of each that is in words, in alphabetical order.
+    `reading` is what later tables are read by.
     """
 
     ids: tuple[str, ...]
@@ -55,7 +50,7 @@ class CustomerTable:
     levels: Mapping[str, tuple[str, ...]]
     fingerprint: tuple[SourceFile, ...]
     notes: tuple[str, ...]
-    id_column: str = "customer_id"
+    reading: TableReading
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -77,28 +72,13 @@ class CustomerTable:
         return transform_for(np.column_stack(numbers)) if numbers else "identity"
 
 
-def read_customer_table(
-    path: Path,
-    workspace: Workspace,
-    id_column: str,
-    features: Sequence[str],
-    describe: Sequence[str] | None,
-    sheets: Sequence[str] = (),
-) -> CustomerTable:
+def read_customer_table(path: Path, workspace: Workspace, asked: Columns) -> CustomerTable:
     """The customers in a CSV (.gz, .zst), XLSX or Parquet file.
 
-    `features` decide the segment; `describe` (None: all other columns) only describe it. Raises UnreadableSource, with
-    everything that is wrong with the deciding columns at once, and TooFewCustomers.
+    Raises UnreadableSource, with everything that is wrong with the deciding columns at once, and TooFewCustomers.
     """
-    asked = Columns(id_column, features, describe)
-    try:
-        if not path.is_file():
-            raise UnreadableSource(f"There is no file {path}; a table of customers is one CSV, XLSX or Parquet file.")
-        return _table(
-            _Rows.of(open_file(path, workspace, sheets), asked, workspace), len(features), describe is not None
-        )
-    except duckdb.Error as error:
-        raise UnreadableSource(f"{path.name}: reading failed: {str(error).splitlines()[0]}") from error
+    rows = read_rows(path, asked.choose, workspace, missing=asked.missing, numbers=asked.numbers, sheets=asked.sheets)
+    return _table(rows, asked)
 
 
 def transform_for(values: Values) -> str:
@@ -140,40 +120,12 @@ def shares(
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """The chosen columns in the workspace, in the file's order: numbers where the file has them, else trimmed text."""
-
-    part: SourcePart
-    count: int
-    fingerprint: SourceFile
-    notes: tuple[str, ...]
-
-    @classmethod
-    def of(cls, opened: Opened, asked: Columns, workspace: Workspace) -> "_Rows":
-        parts, notes = opened.parts(asked.choose)
-        if len(parts) > 1:
-            sheets = " and ".join(part.where for part in parts)
-            raise UnreadableSource(f"{sheets} both have the columns that are asked for; leave one of them in the file.")
-        (part,) = parts
-        # All that is not a number is made text once: to write that out anew in every query takes longer than to run it.
-        written = {field: part.table[field] for field in part.columns}
-        told = {field: one if one.type().is_numeric() else text(one) for field, one in written.items()}
-        table = workspace.backend.create_table(workspace.name("customers"), part.table.select(**told))
-        numbered = table.select(row=table.rowid(), **{field: table[field] for field in part.columns})
-        count = int(table.count().to_pyarrow().as_py())
-        file = SourceFile(
-            name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=part.left_out
-        )
-        stored = SourcePart(part.where, numbered, part.columns, part.semicolons)
-        return cls(stored, count, file, (*opened.notes, *notes))
-
-
-@dataclass(frozen=True)
 class _Column:
     """A column's values in one of two forms, and what is wrong with them.
 
     `numeric` has NaN and `words` None for a gap. `missing` are the rows (from 0) without a value; `unreadable` those
-    with a value that a column of numbers cannot have, and that value.
+    with a value that a column of numbers cannot have, and that value. `form` is how numbers are written, None where
+    plainly.
     """
 
     name: str
@@ -181,31 +133,33 @@ class _Column:
     words: tuple[str | None, ...]
     missing: tuple[int, ...]
     unreadable: tuple[tuple[int, str], ...]
-    says: str
+    says: str = ""
+    form: str | None = None
 
 
-def _table(rows: _Rows, deciding: int, described_by_name: bool) -> CustomerTable:
+def _table(rows: TableRows, asked: Columns) -> CustomerTable:
     if rows.count < FEWEST_CUSTOMERS:
         raise TooFewCustomers(
-            f"{rows.part.where} has {rows.count} customers, and segments of fewer than {FEWEST_CUSTOMERS} say nothing; "
-            "give more customers"
+            f"{rows.where} has {rows.count} customers, and segments of fewer than {FEWEST_CUSTOMERS} say nothing; "
+            "take a table of more customers"
         )
-    id_field, *fields = rows.part.columns
-    ids = _ids(rows.part, id_field)
-    found = [_column(rows.part, field, strict=index < deciding) for index, field in enumerate(fields)]
+    deciding, ids = len(asked.features), _ids(rows)
+    fields = [field for field in rows.columns if field != ID]
+    found = [_column(rows, field) for field in fields]
+    _ask_of_sentinels(rows, found, asked.not_missing)
     deciders, describers = found[:deciding], found[deciding:]
     if faults := [fault for column in deciders for fault in _faults(column, rows.count)]:
-        raise UnreadableSource(f"{rows.part.where}: {' '.join(faults)}")
+        raise UnreadableSource(f"{rows.where}: {' '.join(faults)}")
     left_out = {column.name: reason for column in describers if (reason := _says_nothing(column))}
-    if left_out and described_by_name:
-        raise UnreadableSource(f"{rows.part.where}: {' '.join(left_out.values())} Do not describe by it.")
+    if left_out and asked.describe is not None:
+        raise UnreadableSource(f"{rows.where}: {' '.join(left_out.values())} Do not describe by it.")
     used = [*deciders, *(column for column in describers if column.name not in left_out)]
     levels = {column.name: _levels(column) for column in deciders if column.numeric is None}
     features = tuple(column.name for column in deciders)
     try:
         columns(features, levels)
     except ValueError as error:
-        raise UnreadableSource(f"{rows.part.where}: {error}.") from error
+        raise UnreadableSource(f"{rows.where}: {error}.") from error
     return CustomerTable(
         ids=ids,
         numeric={column.name: column.numeric for column in used if column.numeric is not None},
@@ -213,16 +167,24 @@ def _table(rows: _Rows, deciding: int, described_by_name: bool) -> CustomerTable
         features=features,
         levels=levels,
         fingerprint=(rows.fingerprint,),
-        notes=(*rows.notes, *_notes(used, deciding, rows), *(f"Left out: {said}" for said in left_out.values())),
-        id_column=rows.part.columns[id_field],
+        notes=(
+            *rows.notes,
+            *_notes(used, deciding, rows, ids),
+            *(f"Left out: {said}" for said in left_out.values()),
+        ),
+        reading=TableReading(
+            id=None if rows.numbered else rows.columns[ID],
+            missing=rows.missing,
+            numbers={column.name: column.form for column in used if column.form is not None},
+        ),
     )
 
 
-def _ids(part: SourcePart, field: str) -> tuple[str, ...]:
-    name, written = part.columns[field], _fetched(part.table.select("row", value=_text(part, field))).to_pylist()
+def _ids(rows: TableRows) -> tuple[str, ...]:
+    name, written = rows.columns[ID], _fetched(rows, rows.text(ID)).to_pylist()
     if empty := [index for index, sent in enumerate(written) if sent is None]:
         raise UnreadableSource(
-            f"{part.where}: '{name}' is empty for {_customers(len(empty))} ({_places(empty)}); "
+            f"{rows.where}: '{name}' is empty for {_customers(len(empty))} ({_places(empty)}); "
             "give every customer an id, or leave such rows out."
         )
     ids = []
@@ -230,9 +192,9 @@ def _ids(part: SourcePart, field: str) -> tuple[str, ...]:
         try:
             ids.append(customer_id(sent))
         except ValueError as error:
-            raise UnreadableSource(f"{part.where}: '{name}' in row {index + 1:,}: {error}.") from error
+            raise UnreadableSource(f"{rows.where}: '{name}' in row {index + 1:,}: {error}.") from error
     if len(set(ids)) < len(ids):
-        raise UnreadableSource(f"{part.where}: {_repeated(name, ids)}")
+        raise UnreadableSource(f"{rows.where}: {_repeated(name, ids)}")
     return tuple(ids)
 
 
@@ -245,43 +207,40 @@ def _repeated(name: str, ids: Sequence[str]) -> str:
     )
 
 
-def _column(part: SourcePart, field: str, *, strict: bool) -> _Column:
-    """A column in the form most of its values have. Where `strict`, commas that contradict raise UnreadableSource."""
-    name, written = part.columns[field], _text(part, field)
-    reading = _reading(part, field, strict)
-    value = reading.value(part.table[field], written)
-    read = part.table.select("row", written=written, value=(value.abs() <= LARGEST).ifelse(value, ibis.null("float64")))
+def _column(rows: TableRows, field: str) -> _Column:
+    """A column in the form most of its values have."""
+    name, numbers = rows.columns[field], rows.numbers(field)
+    read = rows.table.select("row", written=numbers.written, value=numbers.value)
     counted = read.aggregate(present=row.written.count(), numbers=row.value.count()).to_pyarrow().to_pylist()[0]
     if not counted["present"] or counted["numbers"] < NUMERIC * counted["present"]:
-        words = tuple(_fetched(read.select("row", value="written")).to_pylist())
-        return _Column(name, None, words, tuple(index for index, word in enumerate(words) if word is None), (), "")
-    numeric = np.asarray(_fetched(read.select("row", "value")).to_numpy(zero_copy_only=False), dtype=np.float64)
+        words = tuple(_fetched(rows, rows.text(field)).to_pylist())
+        return _Column(name, None, words, tuple(index for index, word in enumerate(words) if word is None), ())
+    numeric = np.asarray(_fetched(rows, numbers.value).to_numpy(zero_copy_only=False), dtype=np.float64)
     gaps = read.filter(row.value.isnull()).order_by("row").to_pyarrow().to_pylist()
     missing = tuple(one["row"] for one in gaps if one["written"] is None)
     unreadable = tuple((one["row"], one["written"]) for one in gaps if one["written"] is not None)
-    return _Column(name, numeric, (), missing, unreadable, reading.says)
+    return _Column(name, numeric, (), missing, unreadable, numbers.says, numbers.form)
 
 
-def _reading(part: SourcePart, field: str, strict: bool) -> NumberFormat:
-    column = part.table[field]
-    if column.type().is_numeric() or not column.contains(",").any().to_pyarrow().as_py():
-        return NumberFormat()
-    try:
-        return number_format.decide(part.where, part.columns[field], column, semicolons=part.semicolons)
-    except UnreadableSource:
-        if strict:
-            raise
-        return NumberFormat()  # what describes may be words with commas in them
+def _ask_of_sentinels(rows: TableRows, found: Sequence[_Column], not_missing: Sequence[str]) -> None:
+    """Raises UnreadableSource where numbers look like a sign for a missing value, and nobody said what they are."""
+    known = missing_numbers(not_missing)
+    told = []
+    for column in found:
+        if column.numeric is None:
+            continue
+        values = column.numeric[~np.isnan(column.numeric)]
+        for sentinel in sentinels(values):
+            if sentinel not in known:
+                at = np.flatnonzero(column.numeric == sentinel).tolist()
+                told.append(sentinel_question(column.name, sentinel, f"{_customers(len(at))} ({_places(at)})"))
+    if told:
+        raise UnreadableSource(f"{rows.where}: {' '.join(told)}")
 
 
-def _text(part: SourcePart, field: str) -> Any:
-    column = part.table[field]
-    return text(column) if column.type().is_numeric() else column
-
-
-def _fetched(table: Any) -> Any:
-    """The column `value` in the order of the rows, as one Arrow array."""
-    return table.order_by("row").to_pyarrow()["value"].combine_chunks()
+def _fetched(rows: TableRows, value: Any) -> Any:
+    """A value of each row, in their order, as one Arrow array."""
+    return rows.table.select("row", value=value).order_by("row").to_pyarrow()["value"].combine_chunks()
 
 
 def _faults(column: _Column, count: int) -> list[str]:
@@ -336,12 +295,18 @@ def _says_nothing(column: _Column) -> str | None:
     return None
 
 
-def _notes(used: Sequence[_Column], deciding: int, rows: _Rows) -> list[str]:
-    ids, *_ = rows.part.columns.values()
+def _notes(used: Sequence[_Column], deciding: int, rows: TableRows, ids: Sequence[str]) -> list[str]:
+    by = "numbered by row, 1 and up, which holds for this file only" if rows.numbered else f"by '{rows.columns[ID]}'"
     decide, only_describe = (", ".join(f"'{one.name}'" for one in part) for part in (used[:deciding], used[deciding:]))
     notes = [
-        f"{rows.part.where}: customers by '{ids}'; {decide} decide{'s' * (deciding == 1)} the segment; "
+        f"{rows.where}: customers {by}; {decide} decide{'s' * (deciding == 1)} the segment; "
         f"{only_describe or 'nothing'} only describe{'s' * (len(used) - deciding < 2)}.",
+        *(
+            [f"{_list(rows.missing)} stand{'s' * (len(rows.missing) == 1)} for a missing value."]
+            if rows.missing
+            else []
+        ),
+        *_note_of_case(rows.columns[ID], ids),
         *(column.says for column in used if column.says),
     ]
     for column in used[:deciding]:
@@ -363,6 +328,24 @@ def _notes(used: Sequence[_Column], deciding: int, rows: _Rows) -> list[str]:
                 f"the first is '{value}' in row {index + 1}."
             )
     return notes
+
+
+def _note_of_case(name: str, ids: Sequence[str]) -> list[str]:
+    """A note on ids that differ in upper and lower case only: by their rows, since ids may be e-mail addresses."""
+    rows = defaultdict(list)
+    for index, one in enumerate(ids):
+        rows[one.casefold()].append(index)
+    alike = [indices for indices in rows.values() if len(indices) > 1]
+    if not alike:
+        return []
+    return [
+        f"'{name}' has {len(alike):,} id{'s' * (len(alike) > 1)} in more than one spelling of upper and lower case, "
+        f"such as in {_places(alike[0])}: each counts as a customer. Write an id one way if it is one customer."
+    ]
+
+
+def _list(values: Sequence[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
 
 
 def _customers(count: int) -> str:

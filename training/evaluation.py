@@ -48,9 +48,12 @@ def evaluate(question: Question, threads: int, progress: Progress, warn: Warn) -
         prepared = prepare(question.sources, workspace, replace(question.options, as_of=over), progress=progress)
         last = prepared.end
         if last < over:
+            longest = (last - question.cut_off).days
+            shorter = f", or --horizon {longest} or less" if longest > 0 else ""
             raise UnreadableSource(
                 f"the purchases end on {last - timedelta(days=1):%Y-%m-%d}, and {question.horizon} days after "
-                f"{question.cut_off:%Y-%m-%d} go on to {over:%Y-%m-%d}; choose an earlier cut-off or fewer days"
+                f"{question.cut_off:%Y-%m-%d} go on to {over:%Y-%m-%d}; give --cut-off "
+                f"{last - timedelta(days=question.horizon):%Y-%m-%d} or earlier{shorter}"
             )
         cleaned = clean(prepared.lines, prepared.conventions, question.cut_off, workspace)
         known = History(cleaned, question.cut_off, question.horizon, workspace)

@@ -149,12 +149,11 @@ def fit(order: Order, progress: Progress) -> Artifact:
 
 def _named(found: Study, customers: Customers, line: Lineage) -> Named:
     labels, k = found.segmentation.labels, found.segmentation.k
-    recency, frequency, monetary = (customers.features[name] for name in ("recency", "frequency", "monetary"))
+    monetary = customers.features["monetary"]
     worth = [float(monetary[labels == index].mean()) for index in range(k)]
     before = _placed_before(customers, line.previous)
     identity = identify(labels, worth, line.previous, before, line.first_free_id)
-    standings = naming.standings(recency, frequency, monetary, labels, k)
-    names = naming.names_for(standings, identity.names)
+    names = naming.names_for(naming.standings(customers.features, labels, k), identity.names)
     return Named(identity, names, np.array(identity.ids, dtype=np.int64)[labels])
 
 

@@ -38,7 +38,7 @@ from training.publication import Described, Trained, publish
 from training.recipe import Recipe
 from training.rules import find_rules
 from training.segmentation import Segmentation, make_segments
-from training.table_columns import unit
+from training.table_columns import NUMBERED, Columns, unit
 from training.table_naming import names_by_difference
 from training.workspace import Workspace
 
@@ -57,32 +57,32 @@ UNPROVED = (
 
 @dataclass(frozen=True, slots=True)
 class TableOrder:
-    """What to train on and how. `features` decide the segment, `describe` (None: all other columns) only describe it.
+    """What to train on and how: `columns` says which decide the segment, and how the table is read.
 
     A table has no dates: `as_of` is the moment that it is of. `horizon`, in days, is how long a test of the advice is
     to take.
     """
 
     source: Path
-    id_column: str
-    features: Sequence[str]
-    describe: Sequence[str] | None
+    columns: Columns
     as_of: datetime
     models_dir: Path
     playbooks: Playbooks
     segments: Sequence[int] = range(3, 11)
     seed: int = 0
     horizon: int = HORIZON
-    sheets: Sequence[str] = ()
     signing_key: bytes | None = None
 
     @property
     def asked(self) -> str:
         """What decides the model beside the data, in short."""
-        described = "" if self.describe is None else f" {list(self.describe)}"
+        columns = self.columns
+        described = "" if columns.describe is None else f" {list(columns.describe)}"
+        missing = f" missing {list(columns.missing)}" if columns.missing else ""
+        numbers = f" numbers {dict(columns.numbers)}" if columns.numbers else ""
         return (
-            f"{min(self.segments)}-{max(self.segments)} {self.seed} {self.horizon} {self.id_column!r} "
-            f"{list(self.features)}{described}"
+            f"{min(self.segments)}-{max(self.segments)} {self.seed} {self.horizon} {columns.id!r} "
+            f"{list(columns.features)}{described}{missing}{numbers}"
         )
 
 
@@ -103,9 +103,7 @@ def fit_table(order: TableOrder, progress: Progress) -> Artifact:
     """
     with Workspace() as workspace, threadpool_limits(FIT_THREADS):
         progress("reading")
-        read = read_customer_table(
-            order.source, workspace, order.id_column, order.features, order.describe, order.sheets
-        )
+        read = read_customer_table(order.source, workspace, order.columns)
     with threadpool_limits(FIT_THREADS):
         table = _by_id(read)
         line = lineage(order.models_dir, table.fingerprint, order.as_of, order.asked, order.signing_key)
@@ -135,7 +133,7 @@ def fit_table(order: TableOrder, progress: Progress) -> Artifact:
         parameters: dict[str, str | int | float | bool | None] = {
             "asked": order.asked,
             "horizon": order.horizon,
-            "id": table.id_column,
+            "id": table.reading.id or NUMBERED,
         }
         return publish(
             trained, order.models_dir, order.playbooks, parameters, order.seed, line.previous, order.signing_key
@@ -287,6 +285,7 @@ def _described(table: CustomerTable, as_of: datetime) -> Described:
         last=None,
         notes=table.notes,
         cleaning=None,
+        table=table.reading,
         conventions=Conventions(),
         plan=None,
         plausibility=(),

@@ -9,7 +9,7 @@ from models.artifact import read_artifact
 from models.errors import ModelError, NoActiveModel
 from models.evidence import SourceFile
 from models.model import SegmentationModel
-from models.registry import Registry
+from models.registry import ACTIVE, Registry
 from training.errors import UnreadableSource
 from training.recipe import Recipe, recipe_of
 
@@ -60,7 +60,8 @@ def _read(registry: Registry, version: str, key: bytes | None, first: bool) -> S
             return None
         raise UnreadableSource(
             f"the active model in {registry.directory} cannot be read, so its segment ids cannot be carried on: "
-            f"{error.report} Mend or remove it, or train into another --models-dir."
+            f"{error.report.rstrip('.')}. Restore it, remove {registry.directory / ACTIVE} to begin with "
+            "new ids, or train into another --models-dir."
         ) from error
 
 

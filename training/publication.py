@@ -42,6 +42,7 @@ from models.scorer import Scorer
 from models.scorer_arrays import ScorerArrays
 from models.segment import Segment
 from models.spread import Spread
+from models.table_reading import TableReading
 from training.map import map_of
 from training.segmentation import FIT_SAMPLE, Segmentation, sampled
 
@@ -66,6 +67,7 @@ class Described:
     features: tuple[FeatureRecord, ...]
     values: Mapping[str, Values]
     base: Mapping[str, Spread]
+    table: TableReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def publish(
             data_last=described.last,
             notes=described.notes,
             cleaning=described.cleaning,
+            table=described.table,
             conventions=described.conventions,
             plan=described.plan,
             plausibility=described.plausibility,

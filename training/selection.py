@@ -74,18 +74,32 @@ def select(options: Sequence[Option], ks: Sequence[int], trial: Trial | None, se
         progress(f"trying {option.name}")
         measured += _measure_all(option, [k for k in ks if option.k in (None, k)], trial, seed)
     if not measured:
-        n = len(options[0].values)
-        raise TooFewCustomers(
-            f"{n} customers have too few different feature values to make {min(ks)} segments; give more customers, or "
-            "a smaller --segments"
-        )
+        raise TooFewCustomers(_too_much_alike(options, min(ks), seed))
     return _choose(measured, trial)
+
+
+def _too_much_alike(options: Sequence[Option], fewest: int, seed: int) -> str:
+    samples = [(option.recipe, _sample(option.values, seed)) for option in options]
+    different = max(_different(prepared(recipe, values).transform(values)) for recipe, values in samples)
+    advice = (
+        f"ask for fewer with --segments 2-{different - 1}"
+        if different > 2
+        else "let more columns decide with --features, or train on purchases that differ more"
+    )
+    return (
+        f"{len(options[0].values)} customers have too few different feature values to make {fewest} segments: they "
+        f"differ in {different} ways only; {advice}"
+    )
+
+
+def _different(points: Values) -> int:
+    return len(np.unique(points, axis=0))
 
 
 def _measure_all(option: Option, ks: Sequence[int], trial: Trial | None, seed: int) -> list[_Measured]:
     values = _sample(option.values, seed)
     points = prepared(option.recipe, values).transform(values)
-    distinct = len(np.unique(points, axis=0))
+    distinct = _different(points)
     then = None
     if trial is not None and option.then is not None:
         customers = trial.snapshot.customers.matrix(option.then.features)

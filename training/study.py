@@ -50,7 +50,7 @@ def study(history: History, customers: Customers, wish: Wish, progress: Progress
     if buyers < FEWEST_BUYERS:
         raise TooFewCustomers(
             f"{buyers} customers have a purchase left after cleaning, and segments need at least {FEWEST_BUYERS}; "
-            "the cleaning report (python -m training inspect) says what was left out"
+            f"python -m training inspect --as-of {history.as_of.isoformat()} says what was left out up to then"
         )
     progress("looking at earlier months")
     trial, unproved = _trial(history, wish.seed)

@@ -23,7 +23,14 @@ def add(commands: Commands) -> None:
     )
     scoring.add_argument("--store", action="store_true", help="store the answers in the database too")
     scoring.add_argument("--column", action="append", default=[], type=_pair, metavar="FIELD=NAME",
-                         help="which column a field is, where its name does not tell")  # fmt: skip
+                         help="which column a field is, where its name does not tell; customer=row numbers the "
+                         "customers of a table")  # fmt: skip
+    scoring.add_argument("--missing", action="append", default=[], metavar="VALUE",
+                         help="a value of a table that stands for a missing one: --missing=-999")  # fmt: skip
+    scoring.add_argument("--not-missing", action="append", default=[], metavar="VALUE",
+                         help="a value that looks so and does not")  # fmt: skip
+    scoring.add_argument("--numbers", action="append", default=[], type=_pair, metavar="COLUMN=EXAMPLE",
+                         help="how the numbers of a column are written, such as price=1.234,56")  # fmt: skip
     scoring.add_argument("--date-format", metavar="FORM", help="month-first, day-first, or a strptime pattern")
     scoring.set_defaults(run=_score)
 
@@ -32,13 +39,28 @@ def _score(given: argparse.Namespace, settings: Settings) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from service.scoring import ScoreOrder, score  # pandas and DuckDB: nothing else here needs them
+    from service.scoring import ScoreOrder, score  # pyarrow: nothing else here needs it
 
-    order = ScoreOrder(given.file, given.out, given.as_of, given.store, dict(given.column), given.date_format)
+    order = ScoreOrder(
+        given.file,
+        given.out,
+        given.as_of,
+        given.store,
+        dict(given.column),
+        given.date_format,
+        given.missing,
+        given.not_missing,
+        dict(given.numbers),
+    )
     columns_shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns_shown, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns_shown, console=console, transient=True) as progress:
         task = progress.add_task("customers", total=None)
-        rows = score(order, settings, utc_now(), lambda done: progress.advance(task, done))
+
+        def note(said: str) -> None:
+            console.print(f"Note: {said}", highlight=False, markup=False, soft_wrap=True)
+
+        rows = score(order, settings, utc_now(), lambda done: progress.advance(task, done), note)
     sys.stdout.write(f"{rows:,} customers in {given.out}{' and in the database' if given.store else ''}\n")
 
 

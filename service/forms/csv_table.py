@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple
 
+from models.customer.customer_id import MISSING
 from service.errors import Fault, InvalidRequest
 from service.forms.customer_rows import CustomerRows, Row
 from service.forms.form import MOST_LINE_BYTES
@@ -29,7 +30,7 @@ class Record(NamedTuple):
 
 
 class CsvReader:
-    """Reads tables. An empty cell is a value that is not known; an empty line is passed over."""
+    """Reads tables. An empty cell, `nan` and `NULL` are a value that is not known; an empty line is passed over."""
 
     def __init__(self, served: ServedModel, size: int, most_blank: int) -> None:
         self._served = served
@@ -175,7 +176,7 @@ def _row(record: Record, layout: Layout) -> Row | Exception:
         wrong = f"has {len(cells)} cells and the header {len(layout.columns)}; put cells with a comma in quotes"
         return _unreadable(record, wrong)
     return {
-        name: (_number(cell) if name in layout.numbers else cell) if cell else None
+        name: None if cell.strip() in MISSING else _number(cell) if name in layout.numbers else cell
         for name, cell in zip(layout.columns, cells, strict=True)
     }
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.errors import PlaybooksRefused
 from models.playbook import DEFAULT, Discount, Playbook, dump_playbooks, load_playbooks, playbook_for
-from training.naming import ARCHETYPES
+from training.naming import ARCHETYPES, STEADY
 
 PLAYBOOKS = load_playbooks()
 
@@ -24,7 +24,7 @@ def written(path: Path, **changes: Any) -> Path:
 
 
 def test_every_name_a_segment_can_have_has_a_playbook_and_others_get_the_default() -> None:
-    assert set(PLAYBOOKS) == {*ARCHETYPES, DEFAULT}
+    assert set(PLAYBOOKS) == {*ARCHETYPES, *STEADY, DEFAULT}
     assert playbook_for(PLAYBOOKS, "Segment 12") == PLAYBOOKS[DEFAULT]
 
 

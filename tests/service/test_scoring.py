@@ -204,7 +204,7 @@ def test_a_file_without_a_customers_id_is_refused_and_leaves_nothing_behind(scor
     out = tmp_path / "out.csv"
     code, said = score(source, "--out", out)
     assert code == 1
-    assert said.startswith(f"score: {source} has no column with the customer's id among Kunde, recency")
+    assert said.startswith(f"score: {source.name} has no column with the customer's id among Kunde, recency")
     assert "--column customer=NAME" in said
     assert sorted(path.name for path in tmp_path.glob("*out*")) == []
 

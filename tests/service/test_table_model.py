@@ -1,12 +1,17 @@
 """The service over a model of a table of customers."""
 
 import csv
+import gzip
+import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from backports import zstd
 
 from models.artifact import read_artifact
 from models.model import SegmentationModel
@@ -14,8 +19,11 @@ from models.playbook import load_playbooks
 from models.registry import Registry
 from service import __main__ as command_line
 from tests.club import AS_OF, TOWNS, club, write_table
+from tests.service.forms.sent import ipc
 from tests.service.serving import TestClient, serving, settings_for
+from training import __main__ as training
 from training.fit_table import TableOrder, fit_table
+from training.table_columns import Columns
 
 FEATURES = {"spent": 480.0, "club": "gold", "town": TOWNS[2]}
 
@@ -25,7 +33,7 @@ def club_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry whose active model decides by what is spent, by club and by town; `recency` only describes."""
     folder = tmp_path_factory.mktemp("club")
     order = TableOrder(
-        write_table(folder / "club.csv", club(300)), "id", ("spent", "club", "town"), None, AS_OF, folder / "models",
+        write_table(folder / "club.csv", club(300)), Columns("id", ("spent", "club", "town")), AS_OF, folder / "models",
         load_playbooks(), segments=range(5, 7),
     )  # fmt: skip
     Registry(order.models_dir).activate(fit_table(order, lambda _: None).version)
@@ -195,3 +203,90 @@ def test_a_bad_row_says_so_and_another_table_is_refused(score: Score, tmp_path: 
     )
     code, said = score(tmp_path / "none.csv", "--out", out)
     assert (code, "is no file" in said) == (1, True)
+
+
+# Missing values are missing at every entrance
+
+
+MISSING_TEXTS = ("", " ", "\u00a0", "nan", "None", "NULL", "N/A", "-")
+
+
+@pytest.mark.parametrize("value", [None, *MISSING_TEXTS])
+@pytest.mark.parametrize("feature", ["recency"])
+def test_what_only_describes_may_be_missing_in_every_way(client: TestClient, feature: str, value: str | None) -> None:
+    assert answered(client, {**FEATURES, feature: value})["features"] == FEATURES
+
+
+@pytest.mark.parametrize("value", ["", "nan", "None", "NULL", "N/A", "-"])
+@pytest.mark.parametrize("form", ["csv", "arrow"])
+def test_tables_over_http_have_missing_values_too(client: TestClient, form: str, value: str) -> None:
+    if form == "csv":
+        body = f"customer_id,spent,club,town,recency\nC1,480,gold,York,{value}\n".encode()
+        kind = "text/csv"
+    else:
+        table = pa.table({"customer_id": ["C1"], "spent": [480.0], "club": ["gold"], "town": ["York"],
+                          "recency": pa.array([value], pa.string())})  # fmt: skip
+        body, kind = ipc(table, 10), "application/vnd.apache.arrow.stream"
+    response = client.post("/segment/batch", content=body, headers={"Content-Type": kind, "Accept": "application/json"})
+    assert response.status_code == 200, response.text
+    (result,) = response.json()["results"]
+    assert result["answer"]["features"] == {"spent": 480.0, "club": "gold", "town": "York"}
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_null_and_nan_in_arrow_are_missing(client: TestClient, value: float | None) -> None:
+    table = pa.table({"customer_id": ["C1"], "spent": [480.0], "club": ["gold"], "town": ["York"],
+                      "recency": pa.array([value], pa.float64(), from_pandas=False)})  # fmt: skip
+    headers = {"Content-Type": "application/vnd.apache.arrow.stream", "Accept": "application/json"}
+    (result,) = client.post("/segment/batch", content=ipc(table, 10), headers=headers).json()["results"]
+    assert "recency" not in result["answer"]["features"]
+
+
+# The commands, as a person gives them
+
+
+def blank_rows(describing: Callable[[int], str], spent: Callable[[float], str] = str) -> list[tuple[str, ...]]:
+    return [(f"C{at}", spent(100.0 + 37.5 * (at % 23)), str(at * 13 % 17), describing(at)) for at in range(60)]
+
+
+def german(value: float) -> str:
+    return f"{value:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+def table_of(rows: Sequence[Sequence[str]], delimiter: str = ",", encoding: str = "utf-8") -> bytes:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows([("id", "spend", "visits", "größe"), *rows])
+    return text.getvalue().encode(encoding)
+
+
+def with_blanks(at: int) -> str:
+    return (" ", "\u00a0", "", "NULL", "None", "nan", "N/A", "-")[at % 8] if at % 5 == 0 else str(at % 9)
+
+
+TABLES: dict[str, tuple[bytes, tuple[str, ...]]] = {
+    "blanks.csv": (table_of(blank_rows(with_blanks)), ()),
+    "german.csv": (table_of(blank_rows(with_blanks, german), ";", "cp1252"), ()),
+    "english.csv.gz": (gzip.compress(table_of(blank_rows(with_blanks, "{:,.2f}".format))), ()),
+    "tabs.txt.zst": (zstd.compress(table_of(blank_rows(with_blanks), "\t")), ()),
+    "sentinels.csv": (table_of(blank_rows(lambda at: "-999" if at % 7 == 0 else str(at % 9))), ("--missing=-999",)),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_customer_of_the_table_that_was_trained_on_is_answered(
+    name: str, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, options = TABLES[name]
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv("SEGMENTATION_DATABASE_URL", store)
+    monkeypatch.setenv("SEGMENTATION_MODELS_DIR", str(tmp_path / "models"))
+    fitted = training.main(["fit", "--customers", str(tmp_path / name), "--id", "id", "--features", "spend", "visits",
+                            "--segments", "3", "--models-dir", str(tmp_path / "models"), *options])  # fmt: skip
+    assert fitted == 0
+    out = tmp_path / "out.ndjson"
+    assert command_line.main(["score", str(tmp_path / name), "--out", str(out)]) == 0
+    rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [row["customer_id"] for row in rows] == [f"C{at}" for at in range(60)]
+    assert not any("problem" in row for row in rows)
+    model = SegmentationModel.of(read_artifact(tmp_path / "models" / Registry(tmp_path / "models").active()))
+    assert {one.name: one.size for one in model.segments} == dict(Counter(row["segment"] for row in rows))

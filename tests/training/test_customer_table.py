@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 
 from models.customer.customer_id import MISSING, customer_id
+from models.table_reading import NOT_KNOWN
 from training.customer_table import (
     ALL_BUT_FEW,
     FEWEST_CUSTOMERS,
@@ -31,6 +32,7 @@ from training.errors import TooFewCustomers, UnreadableSource
 from training.options import TAILS
 from training.profiles import spreads
 from training.recipe import Recipe, fit_recipe, points_of
+from training.table_columns import Columns
 from training.workspace import Workspace
 
 HEADER = ("Client No", "Annual Income (k$)", "Score", "Gender", "Town")
@@ -65,8 +67,10 @@ def read(
     features: Sequence[str] = ("annual income", "score"),
     describe: Sequence[str] | None = None,
     customer: str = "client_no",
+    missing: Sequence[str] = (),
+    not_missing: Sequence[str] = (),
 ) -> CustomerTable:
-    return read_customer_table(file, workspace, customer, features, describe)
+    return read_customer_table(file, workspace, Columns(customer, features, describe, missing, not_missing))
 
 
 def refusal(file: Path, workspace: Workspace, **asked: Any) -> str:
@@ -149,7 +153,9 @@ def test_the_encoding_is_found(workspace: Workspace, tmp_path: Path) -> None:
 
 
 PRINTABLE = st.characters(codec="utf-8", exclude_categories=("C", "Z"), include_characters=" ")
-WORDS = st.text(PRINTABLE, min_size=1, max_size=20).map(str.strip).filter(lambda text: text not in MISSING)
+WORDS = (
+    st.text(PRINTABLE, min_size=1, max_size=20).map(str.strip).filter(lambda text: text not in (*MISSING, *NOT_KNOWN))
+)
 IDS = WORDS.filter(lambda text: customer_id(text) == text and not text.startswith("filler"))
 DRAWN = st.lists(st.tuples(IDS, st.floats(-1e12, 1e12), WORDS), max_size=9, unique_by=lambda row: row[0])
 
@@ -237,7 +243,7 @@ def test_a_gap_in_what_decides_is_refused_with_count_and_rows(
     assert f"'{feature}' decides the segment and has no value for 4 of 60 customers (rows 4, 7, 20 and 1 more)" in said
 
 
-@pytest.mark.parametrize("value", ["inf", "-Infinity", "1e300", "2e12", "n/a"])
+@pytest.mark.parametrize("value", ["inf", "-Infinity", "1e300", "2e12", "much"])
 def test_what_is_no_number_is_refused_where_it_decides(value: str, workspace: Workspace, tmp_path: Path) -> None:
     said = refusal(as_csv(tmp_path / "odd.csv", customers({8: {"Score": value}})), workspace)
     assert f"1 customer: '{value}' in row 8" in said

@@ -67,7 +67,7 @@ def test_nothing_after_the_cut_off_is_looked_at_to_make_segments(
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (["2011-06-01"], "90 days after 2011-06-01 go on to 2011-08-30; choose an earlier cut-off or fewer days"),
+        (["2011-06-01"], "90 days after 2011-06-01 go on to 2011-08-30; give --cut-off 20"),
         (["2011-05-10", "--horizon", "200"], "200 days after 2011-05-10 go on to 2011-11-26"),
         (["2010-12-02"], "segments need at least 50"),
     ],

@@ -267,3 +267,12 @@ def test_two_halves_of_the_real_customers_make_the_same_segments(
         assert len(theirs) > 2_000
         alike = sum(first[one] == second[one] for one in theirs) / len(theirs)
         assert alike >= 0.90, f"half {half}: {alike:.1%}"
+
+
+# Real data --------------------------------------------------------------------------------------------
+
+
+def test_the_segments_of_uci_online_retail_have_their_names(real_data: Path, tmp_path: Path) -> None:
+    artifact = train(real_data / "online_retail.csv.gz", tmp_path / "models", range(3, 11))
+    names = [one.name for one in sorted(SegmentationModel.of(artifact).segments, key=lambda one: one.id)]
+    assert names == ["Champions", "Loyal", "Needs attention", "Promising", "About to sleep", "Lost"]

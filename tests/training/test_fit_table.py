@@ -18,6 +18,7 @@ from tests.published import Published, trained
 from training.__main__ import main
 from training.errors import TooFewCustomers, UnreadableSource
 from training.fit_table import TableOrder, fit_table
+from training.table_columns import Columns
 
 INCOME, SCORE = "Annual Income (k$)", "Spending Score (1-100)"
 MALL = ("annual income", "spending score")
@@ -26,7 +27,7 @@ MALL = ("annual income", "spending score")
 def order_of(
     source: Path, models_dir: Path, features: Sequence[str], customer: str, as_of: datetime = AS_OF
 ) -> TableOrder:
-    return TableOrder(source, customer, features, None, as_of, models_dir, load_playbooks(), segments=range(3, 7))
+    return TableOrder(source, Columns(customer, features), as_of, models_dir, load_playbooks(), segments=range(3, 7))
 
 
 def fitted(order: TableOrder) -> Artifact:
@@ -48,7 +49,7 @@ def club_file(tmp_path: Path) -> Path:
 def mall(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The model of income and score, over the default numbers of segments."""
     order = TableOrder(
-        real_data / "Mall_Customers.csv", "CustomerID", MALL, None, AS_OF, tmp_path_factory.mktemp("mall"),
+        real_data / "Mall_Customers.csv", Columns("CustomerID", MALL), AS_OF, tmp_path_factory.mktemp("mall"),
         load_playbooks(),
     )  # fmt: skip
     return fit_table(order, lambda _: None)

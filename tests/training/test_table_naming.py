@@ -7,9 +7,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.table_reading import TableReading
 from training.customer_table import CustomerTable, read_customer_table
 from training.options import TAILS
 from training.recipe import Recipe, fit_recipe
+from training.table_columns import Columns
 from training.table_naming import names_by_difference
 from training.workspace import Workspace
 
@@ -20,7 +22,9 @@ def table_of(**features: Sequence[float] | Sequence[str]) -> CustomerTable:
     words = {name: tuple(str(value) for value in values) for name, values in features.items() if name not in numbers}
     levels = {name: tuple(sorted(set(values))) for name, values in words.items()}
     count = len(next(iter(features.values())))
-    return CustomerTable(tuple(map(str, range(count))), numbers, words, tuple(features), levels, (), ())
+    return CustomerTable(
+        tuple(map(str, range(count))), numbers, words, tuple(features), levels, (), (), TableReading(id="id")
+    )
 
 
 def names(table: CustomerTable, labels: list[int]) -> list[str]:
@@ -60,7 +64,7 @@ def test_no_name_is_given_twice_and_a_name_that_goes_on_is_kept(k: int, d: int, 
 def test_the_mall_has_the_names_everybody_gives_its_groups(real_data: Path) -> None:
     with Workspace() as workspace:
         table = read_customer_table(
-            real_data / "Mall_Customers.csv", workspace, "CustomerID", ["Annual Income", "Spending Score"], None
+            real_data / "Mall_Customers.csv", workspace, Columns("CustomerID", ["Annual Income", "Spending Score"])
         )
     values = table.matrix()
     recipe = Recipe("as they are", table.features, table.transform, TAILS)

@@ -65,6 +65,7 @@ def command(manifest: Manifest) -> str:
     if manifest.source == "customers":
         deciding = [one.name for one in manifest.features if one.clusters]
         source = ["--customers", *source, "--id", str(manifest.parameters.get("id")), "--features", *deciding]
+        source += [f"--missing={value}" for value in manifest.table.missing] if manifest.table else []
     options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     accepted = [word for check in manifest.plausibility if check.accepted for word in ("--accept", check.name)]
     return shlex.join(["python", "-m", "training", "fit", *source, *options, *accepted])
