@@ -237,7 +237,7 @@ def test_exactly_one_of_features_and_transactions_is_sent(
         (b"customer_id=17850", "is not JSON: expected value"),
         (b"\xff\xfe{}", "is not JSON: "),
         (b'{"customer_id": "\xff"}', "is not JSON: "),
-        (b"[" * 100_000, "is nested more than 16 levels deep"),
+        (b"[" * 100_000, "is not JSON: recursion limit exceeded"),
         (b'{"features":' * 100_000, "is nested more than 16 levels deep"),
         (b"[]", "is [], and must be an object"),
         (b'[{"customer_id": "17850"}]', 'is [{"customer_id": "17850"}], and must be an object'),
