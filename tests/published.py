@@ -14,7 +14,7 @@ from models.registry import Registry
 from tests.sharing import made_once
 from training.demo import write_demo
 from training.fit import Order, fit
-from training.preparation.prepare import Options
+from training.reading.options import ReadOptions
 
 FIRST_DAY, DAYS = date(2010, 12, 1), 374
 SEGMENTS = range(4, 6)
@@ -68,6 +68,6 @@ def model(published: Published) -> SegmentationModel:
 def trained(source: Path, models_dir: Path, signing_key: bytes | None = None) -> str:
     """The version of a model trained on a file and published; what is active stays active."""
     # So small a shop has no book-keeping entries that would prove their letter.
-    options = Options(rules={"adjustment": True})
+    options = ReadOptions(rules={"adjustment": True})
     order = Order([str(source)], models_dir, load_playbooks(), options, segments=SEGMENTS, signing_key=signing_key)
     return fit(order, lambda _: None).version
