@@ -31,7 +31,7 @@ def by_line(records: list[dict[str, Any]]) -> str:
         json.dumps({"count": 2, "next": None, "data": {"orders": RECORDS}}).encode(),
         by_line(RECORDS).encode(),
         ("\n" + by_line(RECORDS).replace("\n", "\r\n\r\n")).encode(),
-        gzip.compress(json.dumps(RECORDS).encode()),
+        gzip.compress(json.dumps(RECORDS).encode(), mtime=0),
     ],
 )
 def test_records_are_rows(workspace: Workspace, tmp_path: Path, content: bytes) -> None:
