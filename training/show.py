@@ -10,6 +10,7 @@ from rich.table import Table
 from models.artifact import Artifact
 from models.evidence import Backtest, Candidate, CheckResult, CleaningReport, Selection
 from models.hit_rate import HitRates
+from models.import_plan import ImportPlan
 from models.manifest import Manifest
 from models.model import SegmentationModel
 from models.wording import measure, number
@@ -62,9 +63,21 @@ def inspection(found: Inspection, as_json: bool) -> None:
         return
     console = _console()
     console.print(f"As of {found.as_of:%Y-%m-%d %H:%M} UTC")
-    _data(console, [f"{one.name}: {one.rows:,} rows" for one in found.data], found.notes)
+    explained = {*found.plan.decisions, *found.plan.assumptions, *found.plan.unused}
+    notes = [note for note in found.notes if note not in explained]
+    _data(console, [f"{one.name}: {one.rows:,} rows" for one in found.data], notes)
+    _plan(console, found.plan)
     _cleaning(console, found.cleaning)
     _plausibility(console, found.plausibility)
+
+
+def _plan(console: Console, plan: ImportPlan) -> None:
+    """Print which column holds what, and why."""
+    columns = ", ".join(f"{field}: {' or '.join(names)}" for field, names in plan.columns.items())
+    console.print(f"Import plan\n  Columns: {columns}")
+    for title, sentences in (("Found", plan.decisions), ("Assumed", plan.assumptions), ("Not used", plan.unused)):
+        for sentence in sentences:
+            console.print(f"  {title}: {sentence}")
 
 
 def _console() -> Console:
