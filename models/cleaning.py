@@ -27,9 +27,9 @@ RULES: tuple[Rule, ...] = (
     Rule("implausible_date", "its date is long before all others, as of a missing date"),
     Rule("after_as_of", "its date is after the moment the features are computed for"),
     Rule("status", "its status says that nothing was bought"),
-    Rule("returned_status", "its status says that it was returned or refunded", returns=True),
     Rule("cancellation", "its invoice number is that of a cancellation", returns=True),
     Rule("adjustment", "its invoice number is that of a book-keeping entry"),
+    Rule("returned_status", "its status says that it was returned or refunded", returns=True),
     Rule("quantity_not_positive", "its quantity is zero or negative: a return or a stock correction", returns=True),
     Rule("negative_price", "its price is negative: a return or a refund", returns=True),
     Rule("price_not_positive", "its price is zero: a gift or a write-off"),
@@ -60,14 +60,13 @@ def kind(
         return "implausible_date"
     if at > as_of:
         return "after_as_of"
-    if status is not None:
-        meaning = statuses.get(status_key(status))
-        if meaning == "no_purchase":
-            return "status"
-        if meaning == "return":
-            return "returned_status"
+    meaning = None if status is None else statuses.get(status_key(status))
+    if meaning == "no_purchase":
+        return "status"
     if invoice and invoice[0] in letters and invoice[1:].isdecimal() and invoice.isascii():
         return letters[invoice[0]]
+    if meaning == "return":
+        return "returned_status"
     if quantity <= 0:
         return "quantity_not_positive"
     if price <= 0:

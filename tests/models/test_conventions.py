@@ -86,6 +86,12 @@ def test_what_the_status_says_was_returned_lowers_what_was_bought(quantity: floa
     assert (summed(lines, STATUSES).bought, summed(lines, STATUSES).returned) == (5, 3)
 
 
+def test_a_book_keeping_entry_is_no_return_whatever_its_status() -> None:
+    conventions = Conventions(adjustment_prefixes=("A",), statuses={"refunded": "return"})
+    lines = [bought("1", "A"), bought("A6", "E", -1, 3.0)._replace(status="refunded")]
+    assert fold(lines, LATER, conventions).ignored == {"adjustment": 1}
+
+
 def test_lines_before_the_earliest_plausible_date_are_left_out() -> None:
     folded = fold([bought("1", "A", on=-40_000), bought("2", "A", on=5)], LATER, Conventions(earliest=day(0)))
     assert folded.ignored == {"implausible_date": 1}

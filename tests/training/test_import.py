@@ -1,4 +1,5 @@
-"""One purchase history, written as shops write it, comes to the same customers, orders and revenue, or to a question."""
+"""One purchase history, written as shops write it, comes to the same customers, orders and revenue, or to a
+question."""
 
 import csv
 import io
@@ -71,7 +72,8 @@ def shopify(sales: Sequence[Sale], place: Locale) -> tuple[Cells, list[Cells]]:
         status = "paid" if first else ""
         total = place.number(1.0) if first else ""
         rows.append((
-            f"#{sale.order}", f"{sale.customer}@shop.example", status, place.day(_at(sale)), "EUR" if first else "", total,
+            f"#{sale.order}", f"{sale.customer}@shop.example", status, place.day(_at(sale)), "EUR" if first else "", "
+            f"total,
             total, total, str(sale.quantity), sale.product, place.number(sale.cents / 100), sale.product, "",
         ))  # fmt: skip
     return header, rows
