@@ -155,10 +155,13 @@ def test_a_history_comes_to_the_same_figures_however_it_is_written(
 ) -> None:
     place = LOCALES[locale]
     file = written(tmp_path / "shop.csv", LAYOUTS[layout](sales, place), place.delimiter, encoding, end)
+    question = None
     try:
         found = inspect([str(file)]).cleaning
-    except UnreadableSource as question:
-        assert "--" in str(question)  # it names the option that decides
+    except UnreadableSource as error:
+        question = str(error)
+    if question is not None:
+        assert "--" in question  # it names the option that decides
         return
     bought = [sale for sale in sales if sale.quantity > 0]
     assert found.customers == len({sale.customer for sale in bought})

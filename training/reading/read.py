@@ -276,7 +276,10 @@ def _one_currency(
 def _rates(path: Path) -> dict[str, float]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return {one["currency"].strip().upper(): float(one["rate"]) for one in csv.DictReader(file)}
+            rows = csv.DictReader(file)
+            if not {"currency", "rate"} <= set(rows.fieldnames or ()):
+                raise KeyError
+            return {one["currency"].strip().upper(): float(one["rate"]) for one in rows}
     except OSError as error:
         raise UnreadableSource(f"--rates {path}: the file cannot be read: {error.strerror}.") from None
     except (KeyError, ValueError, AttributeError, TypeError):
