@@ -18,6 +18,7 @@ from typing import IO, Any
 import pyarrow.parquet
 
 from models.features import LARGEST
+from models.import_plan import ImportPlan
 from service.app import assemble
 from service.assigned import Assigned, Case
 from service.assigning import answer_json, assign_many, case_of
@@ -148,7 +149,7 @@ def _customers(
             "--missing and --not-missing are for a table of customers with the model's features, and "
             f"{order.file} is none; leave them out"
         )
-    _read_transactions(order, out)
+    _read_transactions(order, served, out, folder)
     return _requests(out, order, served, _by_name)
 
 
@@ -177,8 +178,12 @@ def _read_table(order: ScoreOrder, served: ServedModel, out: Path, folder: Path,
     return True
 
 
-def _read_transactions(order: ScoreOrder, out: Path) -> None:
-    command = ["training", "features", order.file, "--out", str(out)]
+def _read_transactions(order: ScoreOrder, served: ServedModel, out: Path, folder: Path) -> None:
+    """Read by the plan that the model was trained with, or at least with its conventions."""
+    manifest, plan = served.model.manifest, folder / "plan.json"
+    trained_with = manifest.plan or ImportPlan(columns={})
+    plan.write_text(trained_with.model_copy(update={"conventions": manifest.conventions}).model_dump_json(), "utf-8")
+    command = ["training", "features", order.file, "--out", str(out), "--plan", str(plan), "--plan-if-it-fits"]
     for meaning, name in order.columns.items():
         command += ["--column", f"{meaning}={name}"]
     for option, value in (("--date-format", order.date_format), ("--as-of", order.as_of)):

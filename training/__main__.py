@@ -106,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     inspecting.set_defaults(run=_inspect)
     features = commands.add_parser("features", help="write every customer's features as a table, to be scored")
     _add_source(features)
+    features.add_argument("--plan-if-it-fits", action="store_true",
+                          help="find the columns anew where a table has not those of --plan")  # fmt: skip
     features.add_argument("--out", type=Path, required=True, metavar="FILE", help=".csv or .parquet")
     features.set_defaults(run=_features)
     demo = commands.add_parser("demo", help="write realistic synthetic transactions")
@@ -350,6 +352,7 @@ def _read_options(given: argparse.Namespace) -> ReadOptions:
         rates=given.rates,
         rules=forced_rules(dict(given.rules)),
         plan=load_plan(given.plan) if given.plan else None,
+        plan_must_fit=not getattr(given, "plan_if_it_fits", False),
         as_of=getattr(given, "as_of", None),
     )
 

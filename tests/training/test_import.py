@@ -344,3 +344,11 @@ def test_a_question_in_one_sheet_is_not_passed_over_because_another_can_be_read(
     open_.write_text("customer,date,amount,total\nc1,2024-01-05,10,7\n")
     with pytest.raises(UnreadableSource, match="all look like what a line cost"):
         inspect([str(good), str(open_)])
+
+
+def test_a_plan_whose_columns_are_not_there_is_refused_unless_it_need_not_fit(tmp_path: Path) -> None:
+    plan = inspected(tmp_path, "customer,date,amount\nc1,2024-01-05,10\n").plan
+    other = "client,day,total\nc1,2024-01-05,10\n"
+    asks(tmp_path, other, "no column 'date'", "--column at=NAME", options=ReadOptions(plan=plan))
+    found = inspected(tmp_path, other, ReadOptions(plan=plan, plan_must_fit=False))
+    assert found.plan.columns["customer"] == ("client",)

@@ -15,7 +15,8 @@ class ReadOptions:
     `columns` are of fields (an empty name: no column holds the field), `numbers` gives an example of how the numbers
     of a column are written, `sheets` names the sheets of workbooks to read, `status_keep` the statuses of purchases,
     `currency` the one currency to read, `rates` a file of exchange rates. `rules` force (True) or forbid (False)
-    cleaning rules. `plan` is a saved plan; the other options come before it. `as_of` is the moment of the
+    cleaning rules. `plan` is a saved plan; the other options come before it. Unless
+    `plan_must_fit`, columns are found anew in a table that has not those of the plan. `as_of` is the moment of the
     features, None the end of the last day.
     """
 
@@ -29,6 +30,7 @@ class ReadOptions:
     rates: Path | None = None
     rules: Mapping[str, bool] = field(default_factory=dict)
     plan: ImportPlan | None = None
+    plan_must_fit: bool = True
     as_of: datetime | None = None
 
 

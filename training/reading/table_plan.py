@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.import_plan import DiscountForm, Money
+from models.import_plan import DiscountForm, ImportPlan, Money
 from training.errors import MissingColumns, UnreadableSource
 from training.reading.column_mapping import (
     ALL_FIELDS,
@@ -69,7 +69,8 @@ class _Planner:
         self._scan = scan
         self._options = options
         self._names = list(scan.columns)
-        self._stated = _stated_columns(options, self._names, scan.where)
+        self._plan = _fitting_plan(options, self._names, scan.where)
+        self._stated = _stated_columns(options, self._plan, self._names, scan.where)
         self._layout: Layout | None = recognise(self._names)
         self._result = TablePlan(scan.where, self._layout.name if self._layout else None)
         self._chosen: dict[str, str] = {}
@@ -274,7 +275,7 @@ class _Planner:
 
     def _find_statuses(self) -> None:
         result = self._result
-        plan = self._options.plan
+        plan = self._plan
         if plan is not None and "status" not in self._options.columns:
             result.status_columns = tuple(one for one in plan.status_columns if one in self._names)
             result.flag_columns = {one: said for one, said in plan.flag_columns.items() if one in self._names}
@@ -291,7 +292,7 @@ class _Planner:
         result.unused += found.unused
 
     def _choose_money(self) -> None:
-        plan = self._options.plan
+        plan = self._plan
         if plan is not None and not set(MONEY) & self._options.columns.keys():
             self._result.money, self._result.discount = plan.money, plan.discount
             return
@@ -409,11 +410,24 @@ class _Planner:
         return bool(present) and all(pattern.fullmatch(value) for value in present)
 
 
-def _stated_columns(options: ReadOptions, names: Sequence[str], where: str) -> dict[str, str]:
+def _fitting_plan(options: ReadOptions, names: Sequence[str], where: str) -> ImportPlan | None:
+    """The saved plan, if the table has its columns. Raises UnreadableSource if it must have them."""
+    plan = options.plan
+    if plan is None or not plan.columns:
+        return None
+    lacking = [field for field, wanted in plan.columns.items() if field not in options.columns and wanted]
+    lacking = [field for field in lacking if not set(plan.columns[field]) & set(names)]
+    if lacking and options.plan_must_fit:
+        raise UnreadableSource(
+            f"{where} has no column {listed(plan.columns[lacking[0]])}, which the plan names for {lacking[0]}; its "
+            f"columns are {listed(names)}. Correct the plan, leave it out, or say --column {lacking[0]}=NAME."
+        )
+    return None if lacking else plan
+
+
+def _stated_columns(options: ReadOptions, plan: ImportPlan | None, names: Sequence[str], where: str) -> dict[str, str]:
     """The column of each field that was stated, or that a saved plan has; '' where there is to be none."""
-    stated: dict[str, str] = {}
-    if options.plan is not None:
-        stated = _planned_columns(options.plan.columns, names)
+    stated = _planned_columns(plan.columns, names) if plan is not None else {}
     for name, column in options.columns.items():
         if name not in ALL_FIELDS:
             raise UnreadableSource(f"--column {name}={column}: '{name}' is not a field; they are {listed(ALL_FIELDS)}.")
