@@ -241,6 +241,14 @@ def _discounted(columns: _Columns, found: MoneyColumns, discount: str) -> MoneyC
     )  # fmt: skip
 
 
+def grows_with_quantity(scan: TableScan, money: str, quantity: str | None, product: str | None) -> bool | None:
+    """Whether a column of money grows with the quantity of a product; None if the rows do not show it."""
+    if quantity is None or product is None:
+        return None
+    columns = _Columns(scan, None, scan.columns[quantity], scan.columns[product])
+    return _proportional(columns, scan.columns[quantity].numbers, scan.columns[money].numbers)
+
+
 def discount_form(name: str, values: NDArray[np.float64]) -> DiscountForm:
     """What the numbers of a column of discounts are, by its name and their size."""
     if {"percent", "percentage", "pct"} & set(words(name)) or "%" in name:

@@ -19,7 +19,7 @@ from training.reading.column_mapping import (
     role_of,
 )
 from training.reading.layouts import Layout, recognise
-from training.reading.money import decide_money, discount_form
+from training.reading.money import decide_money, discount_form, grows_with_quantity
 from training.reading.options import ReadOptions
 from training.reading.scan import ColumnScan, Orders, TableScan
 from training.reading.statuses import find_status_columns
@@ -328,6 +328,14 @@ class _Planner:
         """The layout says what its columns of money are of; a unit price is preferred where it names both."""
         name = "price" if "price" in fields and "quantity" in self._chosen else fields[-1]
         column = layout.column_of(name, free)[0]
+        shown = grows_with_quantity(self._scan, column, self._chosen.get("quantity"), self._chosen.get("product"))
+        if shown is not None and shown != (name == "amount"):
+            is_, usual = ("what the line cost", "the price of one unit")[:: 1 if shown else -1]
+            raise UnreadableSource(
+                f"{self._scan.where}: in exports of {layout.name} '{column}' is {usual}, but here its values are those "
+                f"of {is_}. Say which with --column amount='{column}' (for the line) or --column price='{column}' "
+                "(for one unit)."
+            )
         self._chosen[name] = column
         self._result.money = "unit_price" if name == "price" else "line_total"
         meaning = "the price of one unit" if name == "price" else "what the line cost"

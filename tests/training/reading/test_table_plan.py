@@ -132,6 +132,12 @@ def test_the_export_of_a_common_system_is_recognised(system: str) -> None:
     assert plan.money == money
 
 
+def test_values_that_contradict_the_layout_are_asked_about() -> None:
+    header = "amazon-order-id,purchase-date,order-status,sku,quantity,currency,item-price,buyer-email\n"
+    rows = "".join(f"058-{q},2024-01-0{q},Shipped,MUG,{q},EUR,10.00,x{q}@marketplace.example\n" for q in (1, 2, 3, 5))
+    asks(header + rows, "Amazon", "the price of one unit", "--column price='item-price'")
+
+
 HEAD = "order_id,customer_id,order_date,sku,quantity"
 
 
