@@ -93,11 +93,11 @@ def plain_customer_id(sent: object) -> str:
         raise InvalidRequest([Fault("/customer_id", "must be text or a whole number")])
     if isinstance(sent, float) and not sent.is_integer():  # nor is NaN, nor infinity
         raise InvalidRequest([Fault("/customer_id", f"is {sent:g}, and must be text or a whole number")])
-    if not isinstance(sent, str) and abs(sent) >= 10**LONGEST:
-        raise InvalidRequest([Fault("/customer_id", f"a customer id has at most {LONGEST} characters")])
     if isinstance(sent, float) and abs(sent) >= EXACT_FLOAT:
         detail = f"is {sent:g}, a number of which digits may be lost; send it as text"
         raise InvalidRequest([Fault("/customer_id", detail)])
+    if not isinstance(sent, str) and abs(sent) >= 10**LONGEST:
+        raise InvalidRequest([Fault("/customer_id", f"a customer id has at most {LONGEST} characters")])
     try:
         return customer_id(sent if isinstance(sent, str) else str(int(sent)))
     except ValueError as error:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pyarrow as pa
 from backports import zstd
 
-EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"  # of deflate
 LARGE = 30_000_000
 EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"  # of deflate
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
@@ -169,3 +168,12 @@ def _stream(schema: pa.Schema, batches: list[pa.RecordBatch]) -> bytes:
         for batch in batches:
             stream.write_batch(batch)
     return out.getvalue()
+
+
+# A customer in each form, with nothing wrong.
+ORDINARY: Mapping[str, bytes] = {
+    JSON: b'[{"customer_id":"1","features":%b}]' % FEATURES,
+    NDJSON: b'{"customer_id":"1","features":%b}\n' % FEATURES,
+    CSV: FEATURE_COLUMNS + b"1,12,5,812.5,200,47,40\n",
+    ARROW: arrow(10, 1),
+}

@@ -249,13 +249,17 @@ def test_columns_are_made_by_the_function_that_asks_the_gate_only() -> None:
 
 def test_a_case_is_read_only_by_those_who_show_it_to_the_gate() -> None:
     assert callers_of("case_of") == {
-        "service/assigning.py::answer_dry",
-        "service/assigning.py::answer_one",
+        "service/assigning.py::_case_in",
         "service/batch.py::_case",
         "service/forms/checked_columns.py::_alone",
+        "service/scoring.py::_case",
+    }
+    assert callers_of("_case_in") == {"service/assigning.py::decode_case"}
+    assert callers_of("decode_case") == {
+        "service/assigning.py::answer_dry",
+        "service/assigning.py::answer_one",
         "service/keyed_answer.py::_first",
         "service/keyed_answer.py::_worded",
-        "service/scoring.py::_case",
     }
 
 

@@ -121,7 +121,7 @@ def test_an_id_of_which_digits_may_be_lost_is_refused(shared_client: TestClient,
 
 
 @pytest.mark.parametrize("form", ["list", "lines", "table"])
-@pytest.mark.parametrize("literal", ["9007199254740993", "123456789012345678901234567890", '"9007199254740993.0"'])
+@pytest.mark.parametrize("literal", ["9007199254740993", "123456789012345678901234567890"])
 def test_whole_numbers_and_texts_of_any_length_are_exact(shared_client: TestClient, form: str, literal: str) -> None:
     [result] = post(shared_client, *sent_as(form, literal), Form.JSON).json()["results"]
     assert result["answer"]["customer_id"] == literal.strip('"').removesuffix(".0")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from backports import zstd
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 
@@ -32,6 +32,7 @@ from training.errors import TooFewCustomers, UnreadableSource
 from training.options import TAILS
 from training.profiles import spreads
 from training.recipe import Recipe, fit_recipe, points_of
+from training.sentinels import sentinels
 from training.table_columns import Columns
 from training.workspace import Workspace
 
@@ -166,6 +167,7 @@ def test_ids_numbers_and_words_come_back_as_they_were_written(
     workspace: Workspace, drawn: list[tuple[str, float, str]], delimiter: str
 ) -> None:
     rows = [*drawn, *((f"filler {at}", float(at), "word") for at in range(FEWEST_CUSTOMERS))]
+    assume(not sentinels(np.array([row[1] for row in rows])))  # which are asked about
     file = as_csv(workspace.file(".csv"), rows, delimiter, ("id", "number", "words"))
     table = read(file, workspace, ["number"], customer="id")
     assert table.ids == tuple(row[0] for row in rows)

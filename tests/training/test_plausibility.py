@@ -206,7 +206,7 @@ PASSING: list[tuple[str, str, Callable[[], Rows]]] = [
     ("nobody_left", "one of 50", lambda: of_customers(shop(50), range(49), price=0)),
     ("nobody_left", "one row", lambda: shop(1, 1)),
     ("negative_revenue", "a cent is left", lambda: given_back(
-        changed(shop(1, 2), (0, 1), quantity=2, price=5), (0, 1), 1, 9.995)),
+        changed(shop(1, 2), (0, 1), quantity=2, price=5), (0, 1), 1, 9.9951)),
     ("negative_revenue", "nothing comes back", lambda: shop(20)),
     ("one_day", "19 lines", lambda: on_one_day(shop(19, 1))),
     ("one_day", "the last line a day later", lambda: [

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import ibis
 from ibis import Table
 from ibis import _ as row
 
-from models.customer.customer_id import EXACT_FLOAT, ROUNDED_ID, in_lower_case
-from training.errors import UnreadableSource
+from models.customer.customer_id import in_lower_case
 from training.preparation.decision import Decision, counted
 from training.preparation.vocabulary import vocabulary
 from training.reading.lines import Lines
@@ -30,21 +28,9 @@ class _Behaviour:
 
 
 def customers_of(lines: Lines, workspace: Workspace) -> Table:
-    """Each customer id with its lines. Raises UnreadableSource where ids are rounded numbers."""
+    """Each customer id with its lines."""
     known = lines.table.filter(row.customer.notnull()).group_by("customer").agg(lines=row.count())
     customers: Table = workspace.backend.create_table(workspace.name("customers"), known, temp=True)
-    whole = row.customer.re_replace(r"^(\d+)\.0+$", r"\1").try_cast("float64") >= EXACT_FLOAT
-    suspect = row.customer.contains("+") | row.customer.contains(".")
-    rounded = ibis.ifelse(
-        suspect, row.customer.re_search(ROUNDED_ID) | (row.customer.re_search(r"^\d+\.0+$") & whole), False
-    )
-    figures = customers.filter(rounded).agg(ids=row.count(), lines=row.lines.sum()).to_pyarrow().to_pylist()[0]
-    if figures["ids"]:
-        raise UnreadableSource(
-            f"{counted(figures['ids'], 'customer id')} on {counted(figures['lines'], 'line')} are numbers that a "
-            "spreadsheet or a float rounded, such as 6.21E+12: digits were lost, and different customers look alike. "
-            "Export the ids anew, as text."
-        )
     return customers
 
 

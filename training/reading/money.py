@@ -81,7 +81,7 @@ def decide_money(
     amounts = [name for name in candidates(names, "amount") if scan.columns[name].present and name not in prices]
     numeric = [name for name in (*prices, *amounts) if scan.columns[name].is_numeric]
     if not numeric:
-        return _by_name(prices, amounts)
+        return _by_name(candidates(names, "price"), candidates(names, "amount"))
     of_order = [name for name in numeric if columns.is_of_order(name)]
     prices = [name for name in prices if name in numeric and name not in of_order]
     amounts = [name for name in amounts if name in numeric and name not in of_order]
@@ -122,9 +122,10 @@ def _without_quantity(columns: _Columns, prices: Sequence[str], amounts: Sequenc
             f"--column amount='{paid}' or --column amount='{rivals[0]}'; if '{whole}' counts units, with "
             f"--column quantity='{whole}' --column amount='{other}'."
         )
-    return MoneyColumns(
-        "line_total", None, paid, None, None, f"'{paid}' is what a line cost; without a quantity each line is one unit."
-    )
+    decision = f"'{paid}' is what a line cost; without a quantity each line is one unit."
+    if paid in prices:
+        return MoneyColumns("unit_price", paid, None, None, None, decision)
+    return MoneyColumns("line_total", None, paid, None, None, decision)
 
 
 def _with_quantity(

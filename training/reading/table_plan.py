@@ -88,9 +88,9 @@ class _Planner:
         for name in ("description", "quantity", "country", "currency"):
             self._choose_by_name(name)
         self._find_statuses()
-        self._require(("customer", "purchase date"))
+        self._require(money_is_open=True)
         self._choose_money()
-        self._require(REQUIRED)
+        self._require()
         self._choose_order_amounts()
         result.columns = {one: self._chosen[one] for one in ALL_FIELDS if one in self._chosen}
         result.first_row_only = self._first_row_only()
@@ -217,8 +217,8 @@ class _Planner:
     def _choose_customer(self) -> None:
         if not self._open("customer"):
             return
-        found = [one for one in self._candidates("customer") if self._column(one).present]
-        found = [one for one in found if not self._column(one).is_date]
+        named = [one for one in self._candidates("customer") if not self._column(one).is_date]
+        found = [one for one in named if self._column(one).present] or named
         if not found:
             emails = [one for one in self._free() if self._column(one).is_email]
             if len(emails) == 1:
@@ -236,7 +236,7 @@ class _Planner:
             ))  # fmt: skip
             return
         repeating = [one for one in found if self._repeat_share(one) >= 0.05]
-        if self._repeat_share(best) <= 0.02 and repeating:
+        if self._column(best).present and self._repeat_share(best) <= 0.02 and repeating:
             self._take("customer", repeating[0], reason=(
                 f"Customers are those of '{repeating[0]}', who order again; each value of '{best}' has one order only."
             ))  # fmt: skip
@@ -401,12 +401,13 @@ class _Planner:
             elif column.is_numeric and (candidates([name], "amount") or candidates([name], "price")):
                 self._result.unused.append(f"'{name}' is not used, though its name says money.")
 
-    def _require(self, fields: Iterable[str]) -> None:
-        missing = {words: REQUIRED[words] for words in fields if not self._chosen.keys() & set(REQUIRED[words])}
+    def _require(self, *, money_is_open: bool = False) -> None:
+        """Raise MissingColumns, naming all that is missing, if a required field has no column."""
+        missing = {words: fields for words, fields in REQUIRED.items() if not self._chosen.keys() & set(fields)}
+        named = [one for field in MONEY for one in candidates(self._free(), field)]
+        if money_is_open and (named or set(missing) == {"price or amount"}):
+            missing.pop("price or amount", None)
         if missing:
-            missing = {words: names for words, names in REQUIRED.items() if not self._chosen.keys() & set(names)}
-            if "price or amount" in missing and candidates(self._free(), "price") + candidates(self._free(), "amount"):
-                del missing["price or amount"]
             options = " or ".join(f"--column {names[0]}=NAME" for names in missing.values())
             raise MissingColumns(
                 f"{self._scan.where} has no column for {' and none for '.join(missing)}. "

@@ -59,7 +59,10 @@ def _as_string(column: Any) -> Any:
         # stands for several whole numbers: it keeps its exponent, by which an id is refused.
         whole = column.try_cast("int64")
         exact = (whole.cast("float64") == column) & (column.abs() < EXACT_FLOAT)
-        return ibis.ifelse(exact, whole.cast("string"), column.cast("string"))
+        written = ibis.ifelse(exact, whole.cast("string"), column.cast("string"))
+        # Not left to the words for missing values: from the range that a Parquet file states for its numbers, DuckDB
+        # concludes how their texts compare, and forgets that one may be "nan".
+        return ibis.ifelse(column.isnan(), ibis.null("string"), written)
     if column.type().is_decimal():
         return column.cast("string").re_replace(r"\.0+$", "")
     return column.cast("string")

@@ -203,7 +203,7 @@ def test_a_bad_line_fails_alone_and_is_named(shared_client: TestClient) -> None:
         ('2,"5"x', "line 3 cannot be read as CSV"),
         ("2,5 apples,5,812.5,200,47,40", "/features/recency: is \"5 apples\", and must be a number"),
         ("2,1_0,5,812.5,200,47,40", "must be a number"),
-        ("2,nan,5,812.5,200,47,40", "/features/recency: is NaN, and must be a finite number"),
+        ("2,nan,5,812.5,200,47,40", "/features/recency: is missing; send it"),
         (",12,5,812.5,200,47,40", "/customer_id"),
         ("2,,5,812.5,200,47,40", "/features/recency: is missing"),
         (b"\xff,12,5,812.5,200,47,40", "line 3 is not text in UTF-8"),

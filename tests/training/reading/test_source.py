@@ -75,7 +75,7 @@ def test_a_plain_file_gives_one_line_per_row_with_types(workspace: Workspace, tm
     assert rows(lines) == [LINE]
     assert list(lines.table.columns) == ["line", *SCHEMA]
     assert lines.has_time
-    assert lines.present == set(SCHEMA) - {"unreadable"}
+    assert lines.present == set(SCHEMA) - {"unreadable", "status", "rest"}
 
 
 def test_the_fingerprint_is_of_the_file_as_it_lies_on_disk(workspace: Workspace, tmp_path: Path) -> None:
@@ -284,18 +284,24 @@ def test_a_line_total_stands_for_the_unit_price(workspace: Workspace, tmp_path: 
     assert any("'total' is a line total" in note for note in lines.notes)
 
 
-@pytest.mark.parametrize("header", ["client,date,sales_value", "client,date,sales_value,price"])
-def test_without_a_quantity_a_line_is_one_unit_at_its_total(workspace: Workspace, tmp_path: Path, header: str) -> None:
-    row = "1,2010-12-01,10,2.5" if "price" in header else "1,2010-12-01,10"
-    lines = read([written(tmp_path / "a.csv", header, row)], workspace)
+def test_without_a_quantity_a_line_is_one_unit_at_its_total(workspace: Workspace, tmp_path: Path) -> None:
+    lines = read([written(tmp_path / "a.csv", "client,date,sales_value", "1,2010-12-01,10")], workspace)
     assert (column(lines, "quantity"), column(lines, "price")) == ([1.0], [10.0])
     assert "No column for quantity: every line counts as one unit." in lines.notes
 
 
-def test_a_unit_price_goes_before_a_line_total(workspace: Workspace, tmp_path: Path) -> None:
-    lines = read([written(tmp_path / "a.csv", "client,date,qty,price,total", "1,2010-12-01,4,3,10")], workspace)
-    assert column(lines, "price") == [3.0]
-    assert "'total' is not used: the unit price is there." in lines.notes
+def test_without_a_quantity_two_prices_that_differ_are_asked_about(workspace: Workspace, tmp_path: Path) -> None:
+    file = written(tmp_path / "a.csv", "client,date,sales_value,price", "1,2010-12-01,10,2.5")
+    with pytest.raises(UnreadableSource, match="'sales_value', 'price' all look like what a line cost"):
+        read([file], workspace)
+    assert column(read([file], workspace, ReadOptions(columns={"amount": "sales_value"})), "price") == [10.0]
+
+
+def test_a_unit_price_and_a_line_total_that_differ_are_asked_about(workspace: Workspace, tmp_path: Path) -> None:
+    file = written(tmp_path / "a.csv", "client,date,qty,price,total", "1,2010-12-01,4,3,10")
+    with pytest.raises(UnreadableSource, match="quantity times 'price' and 'total' differ"):
+        read([file], workspace)
+    assert column(read([file], workspace, ReadOptions(columns={"price": "price"})), "price") == [3.0]
 
 
 def test_without_an_invoice_an_order_is_one_customer_at_one_moment(workspace: Workspace, tmp_path: Path) -> None:
