@@ -16,6 +16,7 @@ from training.reading.scan import ColumnScan, Orders, TableScan
 AGREE = 0.98  # from this share of rows on, two columns agree
 EVIDENT_GROUPS = 3  # products sold in different quantities that show what a price is of
 FEWEST_EVIDENT = 2  # quantities of one product
+ROWS_LOOKED_AT = 5_000  # for what a price is of: more show no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,7 @@ def _proportional(columns: _Columns, q: NDArray[np.float64], value: NDArray[np.f
         return None
     by_product: dict[str, list[int]] = defaultdict(list)
     sound = np.isfinite(q) & np.isfinite(value) & (q != 0) & (value != 0)
-    for row in np.flatnonzero(sound).tolist():
+    for row in np.flatnonzero(sound)[:ROWS_LOOKED_AT].tolist():
         if (product := columns.product.values[row]) is not None:
             by_product[product].append(row)
     grows = stays = quantities = 0
