@@ -65,7 +65,7 @@ class Watch:
 
 
 class Target:
-    """A running service, and how much memory it had before it was sent anything hostile."""
+    """A running service, and how much memory it takes to answer."""
 
     def __init__(self, running: Server) -> None:
         self.running = running
@@ -101,15 +101,20 @@ class Target:
         """Posts a body and measures; the status."""
         waits = []
         for _ in range(ATTEMPTS):
+            before = self._memory("VmRSS")
             (self._process / "clear_refs").write_text("5")  # the peak is counted from here on
             with Watch(self.running.port) as watch:
                 status = self.post(path, sent, key)
-            grown = self._memory("VmHWM") - self._before
+            grown = self._memory("VmHWM") - before
             assert grown <= GROWTH_PER_BYTE * sent.size + GROWTH, f"{grown:,} bytes for a body of {sent.size:,}"
             waits.append(watch.longest)
             if watch.longest <= LONGEST_WAIT:
                 return status
         raise AssertionError(f"others waited {waits} s")
+
+    def kept(self) -> int:
+        """How much more memory the service has than before it was sent anything hostile."""
+        return self._memory("VmRSS") - self._before
 
     def _send(self, connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Sends from a thread of its own what may be answered while it is sent."""
@@ -133,7 +138,9 @@ def _send_quietly(connection: socket.socket, body: bytes) -> None:
 @pytest.fixture(scope="module")
 def target(shared_url: str, models_dir: Path) -> Iterator[Target]:
     with server(database_url=shared_url, models_dir=models_dir) as running:
-        yield Target(running)
+        target = Target(running)
+        yield target
+        assert target.kept() <= 2 * GROWTH
         assert [said for said in running.log if "Traceback" in said or '"level":"ERROR"' in said] == []
 
 
