@@ -352,3 +352,17 @@ def test_a_plan_whose_columns_are_not_there_is_refused_unless_it_need_not_fit(tm
     asks(tmp_path, other, "no column 'date'", "--column at=NAME", options=ReadOptions(plan=plan))
     found = inspected(tmp_path, other, ReadOptions(plan=plan, plan_must_fit=False))
     assert found.plan.columns["customer"] == ("client",)
+
+
+@pytest.mark.parametrize(
+    "mixed", [("€5.00", "$5.00"), ("5,00 EUR", "5,00 CHF"), ("£5", "€5"), ("R$ 5", "₹5"), ("5 kr", "5 €")]
+)
+def test_several_currencies_in_the_cells_are_an_error(tmp_path: Path, mixed: tuple[str, str]) -> None:
+    rows = "".join(f'c{n},2024-01-{n + 10},"{mixed[n % 2]}"\n' for n in range(6))
+    asks(tmp_path, f"customer,date,amount\n{rows}", "which cannot be added up", "--currency")
+
+
+def test_one_currency_in_the_cells_is_that_of_the_plan(tmp_path: Path) -> None:
+    rows = "".join(f"c{n},2024-01-{n + 10},€{n + 1}.50\n" for n in range(6))
+    found = inspected(tmp_path, f"customer,date,amount\n{rows}")
+    assert (found.plan.currency, found.cleaning.purchase_revenue) == ("EUR", 24.0)

@@ -100,7 +100,7 @@ def _lines(
     typed = [part for group in stored.typed for part in group]
     columns = typed[0].part.columns
     _refuse_rounded(stored.table, columns, typed[0].part.where)
-    table, meanings, currency = stored.table, dict(statuses.meanings), None
+    table, meanings = stored.table, dict(statuses.meanings)
     plans = [one.plan for one in tables]
     if any(plan.first_row_only or plan.money == "order_total" for plan in plans) or columns.keys() & {
         "order_discount", "refund",
@@ -108,6 +108,10 @@ def _lines(
         first_row_only = [field for plan in plans for field in plan.first_row_only]
         table = settle_orders(table, first_row_only, plans[0].money == "order_total")
         table = workspace.backend.create_table(workspace.name("settled_lines"), table.order_by("line"))
+    in_cells = {part.currency for part in typed if part.currency}
+    if len(in_cells) > 1:
+        raise UnreadableSource(f"Amounts are in {listed(sorted(in_cells))}, which cannot be added up; read them apart.")
+    currency = next(iter(in_cells), None)
     if "currency" in columns:
         table, meanings, currency = _one_currency(table, meanings, typed[0].part, options)
     elif options.currency or options.rates:
@@ -158,7 +162,7 @@ def _typed(
     readings = iter(found)
     return [
         [
-            TypedPart(part, next(readings) if one.dates else None, one.numbers)
+            TypedPart(part, next(readings) if one.dates else None, one.numbers, one.currency)
             for part, one in zip(group, surveyed, strict=True)
         ]
         for group, surveyed in zip(parts, surveys, strict=True)

@@ -20,11 +20,13 @@ NUMBERS = ("quantity", "price", "amount", "discount", "order_discount", "refund"
 
 @dataclass(frozen=True)
 class TypedPart:
-    """`date` is None where the part's dates are dates already; `numbers` has the formats of fields that are text."""
+    """`date` is None where the part's dates are dates already; `numbers` has the formats of fields that are text;
+    `currency` is the one that stands in the cells of amounts."""
 
     part: SourcePart
     date: DateReading | None
     numbers: Mapping[str, NumberFormat]
+    currency: str | None = None
 
     @property
     def formats(self) -> tuple[DateReading | None, Mapping[str, NumberFormat]]:
