@@ -172,6 +172,10 @@ class TableRequest(SegmentRequest):
 
     transactions: SkipJsonSchema[Any] = None  # `case_of` says to send features
 
+    def lines(self) -> Sequence[Line]:
+        """None: whatever was sent, it is refused."""
+        return ()
+
 
 def request_type(model: SegmentationModel, max_transactions: int) -> type[SegmentRequest]:
     """The request this model understands: its own features by name, each with its bounds.
