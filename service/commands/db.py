@@ -84,7 +84,7 @@ def _carry(url: str, settings: Settings) -> Carried:
 
 def _said_of(carried: Carried) -> str:
     if not any(carried):
-        return "nobody was suppressed or erased since the backup\n"
+        return "no customer was suppressed or erased since the backup\n"
     return (
         f"carried over from the database before: {carried.suppressed:,} customers suppressed, {carried.lifted:,} "
         f"suppressed no longer, {carried.answers:,} answers erased\n"

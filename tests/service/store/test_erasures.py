@@ -145,7 +145,7 @@ def test_the_command_carries_over_from_a_database_by_its_url(
         "carried over from the database before: 1 customers suppressed, 0 suppressed no longer, 1 answers erased\n"
     )
     assert run() == 0
-    assert capsys.readouterr().out == "nobody was suppressed or erased since the backup\n"
+    assert capsys.readouterr().out == "no customer was suppressed or erased since the backup\n"
     assert main(["db", "carry-suppressions"]) == 2
     assert main(["db", "carry-suppressions", f"{before.url}.none"]) == 1
     assert "is not there" in capsys.readouterr().err
