@@ -150,12 +150,19 @@ LINE = st.fixed_dictionaries(
     }
 )
 SEGMENT_OF = {"a": 1, "b": 1, "c": 2}
-SCHEMA = {"customer": "string", "invoice": "string", "product": "string", "quantity": "float64", "price": "float64",
+SCHEMA = {"customer": "string", "order": "string", "product": "string", "quantity": "float64", "value": "float64",
           "at": "float64", "segment": "int64"}  # fmt: skip
 
 
+def order_of(row: Mapping[str, Any]) -> str:
+    return row["invoice"] or f"at {row['at']}"
+
+
 def habits_of_rows(rows: Sequence[dict[str, Any]]) -> dict[int, Habits]:
-    rows = [{**one, "segment": SEGMENT_OF[one["customer"]]} for one in rows]
+    rows = [
+        {**one, "order": order_of(one), "value": one["quantity"] * one["price"], "segment": SEGMENT_OF[one["customer"]]}
+        for one in rows
+    ]
     ids = sorted({one["customer"] for one in rows})
     segment_ids = np.array([SEGMENT_OF[one] for one in ids], dtype=np.int64)
     with Workspace() as workspace:
@@ -168,7 +175,7 @@ def habits_of_rows(rows: Sequence[dict[str, Any]]) -> dict[int, Habits]:
 def test_every_order_counts_once_at_its_first_line_in_whatever_order_the_lines_come(rows: list[dict[str, Any]]) -> None:
     first: dict[tuple[str, str], float] = {}
     for one in rows:
-        order = (one["customer"], one["invoice"] or f"at {one['at']}")
+        order = (one["customer"], order_of(one))
         first[order] = min(first.get(order, one["at"]), one["at"])
     found = habits_of_rows(rows)
     assert sum(one.orders for one in found.values()) == len(first)
