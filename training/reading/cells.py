@@ -1,25 +1,38 @@
 """Cells of a sheet or a query written down as text, in a Parquet file that DuckDB reads fast."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from models.customer.customer_id import EXACT_FLOAT
+
 CHUNK = 50_000
+_AMBIGUOUS = re.compile(r"-?\d+\.\d{3}")
 
 
 def written(cell: object) -> str | None:
-    """A cell as text; null stays null, `536365.0` is `536365`, a moment is in ISO 8601."""
+    """A cell as text; null stays null, `536365.0` is `536365`, a moment is in ISO 8601.
+
+    A float of 2^53 or more stays one, `9.1e+15`: it stands for several whole numbers, so an id of it is refused.
+    """
     if cell is None or isinstance(cell, str):
         return cell
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < EXACT_FLOAT else unambiguous(repr(cell))
     if isinstance(cell, datetime | date):
         return cell.isoformat()
-    return str(cell)
+    return unambiguous(str(cell)) if isinstance(cell, Decimal) else str(cell)
+
+
+def unambiguous(number: str) -> str:
+    """A number with a decimal point, such that nobody takes the point for one between thousands: `1.2340`."""
+    return f"{number}0" if _AMBIGUOUS.fullmatch(number) else number
 
 
 def write(rows: Iterable[Sequence[str | None]], names: Sequence[str], file: Path) -> int:

@@ -92,11 +92,11 @@ def _is_records(value: object) -> bool:
 
 
 class _Records:
-    """The records of a file, as often as they are asked for; numbers stay as the file writes them."""
+    """The records of a file, as often as they are asked for; numbers are unambiguous texts."""
 
     def __init__(self, text: TextFile) -> None:
         self._text = text
-        self._decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+        self._decoder = json.JSONDecoder(parse_float=cells.unambiguous, parse_int=str, parse_constant=str)
         self._known = None if self._is_by_line() else self._whole()
 
     def __iter__(self) -> Iterator[Record]:

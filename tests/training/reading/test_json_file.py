@@ -40,9 +40,10 @@ def test_records_are_rows(workspace: Workspace, tmp_path: Path, content: bytes) 
 
 
 def test_numbers_are_what_the_file_writes(workspace: Workspace, tmp_path: Path) -> None:
-    content = '[{"id": 12345678901234567890, "price": 2.50, "rate": 1e-3, "paid": true}]'
+    content = '[{"id": 12345678901234567890, "price": 2.50, "rate": 1e-3, "weight": 1.234, "paid": true}]'
+    # A fourth decimal tells a decimal point from one between thousands.
     assert cells(only(opened(tmp_path / "a.json", content, workspace))) == [
-        ["12345678901234567890", "2.50", "1e-3", "true"]
+        ["12345678901234567890", "2.50", "1e-3", "1.2340", "true"]
     ]
 
 

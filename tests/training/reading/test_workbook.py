@@ -10,6 +10,7 @@ import pytest
 from tests.training.reading.tables import cells, only
 from training.__main__ import main
 from training.errors import UnreadableSource
+from training.reading.read import read
 from training.reading.source import open_file
 from training.workspace import Workspace
 
@@ -108,3 +109,15 @@ def test_the_command_line_names_sheets(tmp_path: Path, capsys: pytest.CaptureFix
     assert "--sheet NAME" in capsys.readouterr().err
     assert main(["inspect", file, "--sheet", "Two", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["data"][0]["rows"] == len(ROWS)
+
+
+def test_numbers_of_cells_are_never_ambiguous(workspace: Workspace, tmp_path: Path) -> None:
+    rows = [[1, "k1", AT, 1.234], [2, "k2", AT, 15.125], [3, "k3", AT, -2.5]]
+    lines = read([str(workbook(tmp_path / "a.xlsx", Sales=[HEADER, *rows]))], workspace)
+    assert lines.table.order_by("line").price.to_pyarrow().to_pylist() == [1.234, 15.125, -2.5]
+
+
+def test_ids_that_a_sheet_rounded_are_refused(workspace: Workspace, tmp_path: Path) -> None:
+    file = workbook(tmp_path / "a.xlsx", Sales=[HEADER, [1, 6.21e15 * 2, AT, 10.5], [2, 2.0**53 + 2, AT, 20.5]])
+    with pytest.raises(UnreadableSource, match=r"column 'client' has 2 values .* a spreadsheet rounded them"):
+        read([str(file)], workspace)
