@@ -74,7 +74,7 @@ def orders_of(
     listed = pa.table({"customer": pa.array(ids, pa.string()), "code": np.arange(len(ids), dtype=np.int32)})
     codes = workspace.backend.create_table(workspace.name("listed"), ibis.memtable(listed), temp=True)
     mine = purchases.inner_join(codes, "customer")
-    placed = workspace.backend.create_table(workspace.name("orders"), _placed(mine), temp=True)
+    placed = workspace.store("orders", _placed(mine), temp=True)
     bought = mine.filter(row["product"].notnull()).select("code", "order", "product").distinct()
     bought = bought.inner_join(placed, ["code", "order"]).order_by(["code", "place", "product"])
     table = bought.select("code", "product", "place", "last", "at").to_pyarrow()

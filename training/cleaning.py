@@ -54,10 +54,9 @@ class Cleaned:
 
 def clean(lines: Lines, conventions: Conventions, as_of: datetime, workspace: Workspace) -> Cleaned:
     """Ask every rule of every line. `as_of` must carry a time zone; later lines are left out."""
-    backend = workspace.backend
     asked = _ask(lines, conventions, as_of, workspace)
     discount_codes = _spellings(lines, "product", conventions.is_discount) if conventions.discount_codes else []
-    kept = backend.create_table(workspace.name("kept"), _kept(asked, discount_codes), temp=True)
+    kept = workspace.store("kept", _kept(asked, discount_codes), temp=True)
     counts = _count(asked, lines.table)
     # Asked of few lines once more: to keep every line with its rule would cost as much as cleaning.
     purchases = kept.filter(~row.is_return)
@@ -70,8 +69,7 @@ def _sorted_out(
 ) -> Cleaned:
     purchases = kept.filter(~row.is_return).drop("is_return", "is_discount")
     returns = kept.filter(row.is_return & ~row.is_discount).drop("is_return", "is_discount")
-    name = workspace.name("undone")
-    undone = workspace.backend.create_table(name, _undone(purchases, returns), temp=True)
+    undone = workspace.store("undone", _undone(purchases, returns), temp=True)
     marked = purchases.left_join(undone, "line").drop("line_right").mutate(undone=row.undone.fill_null(False))
     if discounts:
         off = kept.filter(row.is_discount).drop("is_return", "is_discount")
@@ -119,7 +117,7 @@ def _ask(lines: Lines, conventions: Conventions, as_of: datetime, workspace: Wor
     """Add one column per rule, whether it holds for the line, whatever other rules say."""
     table, repeated = lines.table, ibis.literal(False)
     if conventions.duplicates and {"invoice", "product"} <= lines.present:
-        duplicates = workspace.backend.create_table(workspace.name("duplicates"), _duplicates(lines), temp=True)
+        duplicates = workspace.store("duplicates", _duplicates(lines), temp=True)
         table = table.left_join(duplicates.mutate(repeated=ibis.literal(True)), "line").drop("line_right")
         repeated = table.repeated.notnull()
     meanings = {status: conventions.meaning(status) for status in _spellings(lines, "status", conventions.meaning)}

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import ibis
+from ibis import Table
 
 from training.cpu import cpu_quota
 
@@ -56,6 +57,22 @@ class Workspace:
             self.backend.disconnect()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def store(self, stem: str, table: Table, *, temp: bool = False) -> Table:
+        """The rows of an expression over tables of this workspace, stored in their order under a new name.
+
+        A `temp` table is not compressed: it is written faster, and takes more memory. For data from outside,
+        `backend.create_table` is there; it compiles and parses its SQL several times.
+        """
+        name = self.name(stem)
+        kind = "TEMP TABLE" if temp else "TABLE"
+        self.backend.raw_sql(f'CREATE {kind} "{name}" AS {self.backend.compile(table)}')
+        stored: Table = self.backend.table(name)
+        return stored
+
+    def append(self, name: str, rows: Table) -> None:
+        """Add the rows of an expression to the table of that name, whose columns they have in the same order."""
+        self.backend.raw_sql(f'INSERT INTO "{name}" {self.backend.compile(rows)}')
 
     def name(self, stem: str) -> str:
         """A table name not yet used in this workspace."""

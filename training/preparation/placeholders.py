@@ -30,8 +30,7 @@ class _Behaviour:
 def customers_of(lines: Lines, workspace: Workspace) -> Table:
     """Each customer id with its lines."""
     known = lines.table.filter(row.customer.notnull()).group_by("customer").agg(lines=row.count())
-    customers: Table = workspace.backend.create_table(workspace.name("customers"), known, temp=True)
-    return customers
+    return workspace.store("customers", known, temp=True)
 
 
 def placeholders(lines: Lines, customers: Table) -> Decision[tuple[str, ...]]:

@@ -10,6 +10,7 @@ from training.errors import UnreadableSource
 from training.reading import header, summary_rows
 from training.reading.engine_errors import worded
 from training.reading.source_table import SourceTable
+from training.reading.summary_rows import Removed
 from training.reading.text_file import TextFile
 from training.workspace import Workspace
 
@@ -64,8 +65,7 @@ class _Odd:
 def read_csv(text: TextFile, workspace: Workspace) -> tuple[SourceTable, tuple[str, ...]]:
     """The text as a table whose columns are all text, and what is to be said of it. Raises UnreadableSource."""
     layout = _layout(text)
-    loaded, odd = _load(text, layout, workspace)
-    table, removed = summary_rows.remove(loaded, layout.names, text.name, workspace)
+    table, odd, removed = _load(text, layout, workspace)
     removed = replace(
         removed,
         totals=removed.totals + len(odd.totals),
@@ -143,21 +143,39 @@ def _rows(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], list[t
     return rows, places
 
 
-def _load(text: TextFile, layout: _Layout, workspace: Workspace) -> tuple[Any, _Odd]:
-    """All rows that have as many fields as the header, in a table of the workspace, and the lines that have not."""
+def _load(text: TextFile, layout: _Layout, workspace: Workspace) -> tuple[Any, _Odd, Removed]:
+    """All rows that have as many fields as the header and are no summaries, and what the other lines are.
+
+    Most files have neither: they stay where they are, and the table is a view of the file, because to store millions
+    of rows twice takes longer than to take them apart twice.
+    """
     with worded(text.name, UNREADABLE):
-        table, rejected = _stored(text, layout, workspace)
-        odd = _judged(text.name, rejected, layout, table)
+        rejects = workspace.name("rejects")
+        looked_at = _rows_of(text, layout, workspace, rejects)
+        figures = looked_at.aggregate(
+            rows=looked_at.count(), odd=summary_rows.may_be_one(looked_at, layout.names).any().fill_null(False)
+        )
+        (seen,) = figures.to_pyarrow().to_pylist()
+        odd = _judged(text.name, _rejected(rejects, workspace), layout, seen["rows"])
         if odd.uneven:
             # They have values, so they belong where they stand, between the other rows.
-            table, _ = _stored(_evened(text, layout, workspace), replace(layout, delimiter=",", skip=0), workspace)
-        return table, odd
+            evened = _evened(text, layout, workspace)
+            view = _rows_of(evened, replace(layout, delimiter=",", skip=0), workspace)
+        else:
+            view = _rows_of(text, layout, workspace)
+        if not odd.uneven and not seen["odd"]:
+            return view, odd, Removed()
+        table, removed = summary_rows.remove(workspace.store("rows", view), layout.names, text.name, workspace)
+        return table, odd, removed
 
 
-def _stored(text: TextFile, layout: _Layout, workspace: Workspace) -> tuple[Any, list[dict[str, Any]]]:
-    """The rows, in a table, and the lines that DuckDB could not take."""
-    rejects = workspace.name("rejects")
-    table = workspace.backend.read_csv(
+def _rows_of(text: TextFile, layout: _Layout, workspace: Workspace, rejects: str | None = None) -> Any:
+    """A view of the rows. What DuckDB cannot take apart is left out, and noted in the table `rejects` if there is to be
+    one."""
+    noted: dict[str, Any] = {"ignore_errors": True}
+    if rejects:
+        noted = {"store_rejects": True, "rejects_table": rejects, "rejects_scan": f"{rejects}_scan"}
+    return workspace.backend.read_csv(
         str(text.path),
         # Everything is said, nothing guessed: guesses are made from the first rows only.
         columns={f"c{index}": "string" for index in range(len(layout.names))},
@@ -169,20 +187,22 @@ def _stored(text: TextFile, layout: _Layout, workspace: Workspace) -> tuple[Any,
         escape='"',
         encoding=text.encoding,
         strict_mode=True,
-        store_rejects=True,
-        rejects_table=rejects,
-        rejects_scan=f"{rejects}_scan",
+        **noted,
     )
-    stored = workspace.backend.create_table(workspace.name("rows"), table)
+
+
+def _rejected(rejects: str, workspace: Workspace) -> list[dict[str, Any]]:
+    """The lines that DuckDB could not take apart, and why."""
     lines = workspace.backend.table(rejects)
     # Of a line each field that is not there is noted, and of these any other fault tells most.
     worst = lines.group_by("line").aggregate(
         kind=lines.error_type.min(where=~lines.error_type.isin(RAGGED)), text=lines.csv_line.min()
     )
-    return stored, worst.order_by("line").to_pyarrow().to_pylist()
+    found: list[dict[str, Any]] = worst.order_by("line").to_pyarrow().to_pylist()
+    return found
 
 
-def _judged(name: str, rejected: Sequence[dict[str, Any]], layout: _Layout, table: Any) -> _Odd:
+def _judged(name: str, rejected: Sequence[dict[str, Any]], layout: _Layout, rows: int) -> _Odd:
     """What the lines are that DuckDB could not take. Raises UnreadableSource for broken quoting and too many lines."""
     odd = _Odd()
     for one in rejected:
@@ -192,7 +212,7 @@ def _judged(name: str, rejected: Sequence[dict[str, Any]], layout: _Layout, tabl
         odd = _added(odd, name, one, layout)
     if odd.remarks > REMARKS_AT_MOST * (1 + odd.headers):
         odd = replace(odd, remarks=0, ragged=odd.ragged + odd.remarks)
-    rows = int(table.count().to_pyarrow().as_py()) + odd.uneven
+    rows += odd.uneven
     if odd.ragged > LEFT_OUT_AT_MOST * (rows + odd.ragged):
         raise UnreadableSource(
             f"{name}: {odd.ragged} of {rows + odd.ragged} lines do not have as many fields as the header, which has "

@@ -107,7 +107,7 @@ def _lines(
     }:  # fmt: skip
         first_row_only = [field for plan in plans for field in plan.first_row_only]
         table = settle_orders(table, first_row_only, plans[0].money == "order_total")
-        table = workspace.backend.create_table(workspace.name("settled_lines"), table.order_by("line"))
+        table = workspace.store("settled_lines", table.order_by("line"))
     in_cells = {part.currency for part in typed if part.currency}
     if len(in_cells) > 1:
         raise UnreadableSource(f"Amounts are in {listed(sorted(in_cells))}, which cannot be added up; read them apart.")
@@ -192,7 +192,7 @@ def _store(opened: Opened, typed: Sequence[TypedPart], name: str, workspace: Wor
     table = workspace.backend.table(name)
     before = _count(table)
     for part in typed:
-        workspace.backend.insert(name, part.lines())
+        workspace.append(name, part.lines())
     return SourceFile(
         name=opened.name,
         sha256=opened.sha256,
@@ -216,13 +216,10 @@ def _check_same_fields(parts: Sequence[SourcePart]) -> None:
 def _refuse_rounded(table: Any, columns: Mapping[str, str], where: str) -> None:
     """Raise UnreadableSource for ids such as 6.21E+12: a spreadsheet rounded them, and different ones look alike."""
     fields = [field for field in ("customer", "invoice", "product") if field in columns]
-    # To look for the sign first is many times cheaper than the pattern.
-    rounded = {
-        field: (row[field].contains("+") & row[field].re_search(ROUNDED_ID))
-        | (row[field].endswith(".0") & row[field].re_search(ROUNDED_FLOAT))
-        for field in fields
-    }
-    counted = table.aggregate(
+    # To look for the signs first is many times cheaper than the patterns, and in a filter alone they come first.
+    suspects = table.filter(ibis.or_(*(row[field].contains("+") | row[field].endswith(".0") for field in fields)))
+    rounded = {field: row[field].re_search(f"{ROUNDED_ID}|{ROUNDED_FLOAT}") for field in fields}
+    counted = suspects.aggregate(
         **{field: test.sum() for field, test in rounded.items()},
         **{f"{field}_line": row.line.min(where=test) for field, test in rounded.items()},
         **{f"{field}_value": row[field].min(where=test) for field, test in rounded.items()},

@@ -57,7 +57,7 @@ def find_repeats(tables: Sequence[SourceTable], workspace: Workspace) -> Repeats
 
 def _compared(tables: Sequence[SourceTable], workspace: Workspace) -> list[Repeat]:
     counted = [_hashes(table).group_by("row").aggregate(count=lambda rows: rows.count()) for table in tables]
-    stored = [workspace.backend.create_table(workspace.name("row_hashes"), table) for table in counted]
+    stored = [workspace.store("row_hashes", table) for table in counted]
     sizes = [_sum(table["count"]) for table in stored]
     found = []
     for (first, here, size), (second, there, other) in combinations(zip(tables, stored, sizes, strict=True), 2):

@@ -20,6 +20,7 @@ WORDS = frozenset(word.casefold() for words in _LANGUAGES.values() for word in w
 _WORD = "|".join(map(re.escape, sorted(WORDS, key=len, reverse=True)))
 # `Total`, `Total:`, `Total (EUR)`, `Total 2024`, and the `1001 Total` of a spreadsheet's outline.
 LABEL = rf"^(?:(?:{_WORD})(?:[\s:=.(].*)?|.*\s(?:{_WORD})\s*:?)$"
+ONLY_LABEL = rf"^[\s:.]*(?:{_WORD})[\s:.]*$"
 USUAL = 0.9  # a column that so many rows have filled, a row of data has filled too
 LABELS_SHOWN = 3
 # With a sign of currency, thousands grouped or not; a date is none.
@@ -64,22 +65,37 @@ def remove(table: Any, names: Sequence[str], where: str, workspace: Workspace) -
     Rows without a value are not counted: exports have them between and below what they hold. Raises UnreadableSource
     for a header in which the columns come in a different order.
     """
-    texts = [table[column] for column in table.columns]
-    blank = [(text.isnull() | ((text < "!") & (trim(text, SPACES) == ""))) for text in texts]
-    nothing = ibis.and_(*blank)
-    first = ibis.coalesce(*(trim(text, SPACES).nullif("") for text in texts)).lower()
-    named = [text for text, name in zip(texts, names, strict=True) if name][:2]
-    header = ibis.and_(*(text.isin([name for name in names if name]) for text in named))
-    numbered = table.mutate(row=table.rowid(), nothing=nothing)
+    numbered = table.mutate(row=table.rowid())
     count = int(table.count().to_pyarrow().as_py())
-    odd = nothing | (ibis.or_(*blank) & first.re_search(LABEL)) | header | (numbered.row == count - 1)
-    candidates = numbered.filter(odd).order_by("row").to_pyarrow().to_pylist()
+    is_candidate = may_be_one(table, names) | (numbered.row == count - 1)
+    candidates = numbered.filter(is_candidate).order_by("row").to_pyarrow().to_pylist()
     removed, out = _judged(table, candidates, names, where, count)
     if not out:
         return table, removed
     # Sorted, since DuckDB makes a join of a long list, and a join loses the order of the rows.
-    kept = numbered.filter(~numbered.row.isin(out)).order_by("row").drop("row", "nothing")
-    return workspace.backend.create_table(workspace.name("rows"), kept), removed
+    kept = numbered.filter(~numbered.row.isin(out)).order_by("row").drop("row")
+    return workspace.store("rows", kept), removed
+
+
+def may_be_one(table: Any, names: Sequence[str]) -> Any:
+    """Whether a row of texts may have to go. Hardly a row does, and hardly a row is asked for more than its letters.
+
+    The last row may also be a total if its first cell says so and no other is empty.
+    """
+    texts = [table[column] for column in table.columns]
+    # White space of ASCII sorts before "!", other white space is nearly never alone in a cell.
+    perhaps_blank = [text.isnull() | (text < "!") | (text > "~") for text in texts]
+    # Most first cells are numbers, which are no labels: the pattern takes long.
+    no_number = perhaps_blank[0] | (texts[0].lower() != texts[0].upper())
+    first = ibis.coalesce(*(trim(text, SPACES).nullif("") for text in texts), "").lower()
+    is_label = ibis.ifelse(
+        ibis.or_(*perhaps_blank), (first == "") | first.re_search(LABEL), texts[0].lower().re_search(ONLY_LABEL)
+    )
+    named = [text for text, name in zip(texts, names, strict=True) if name][:2]
+    is_header = ibis.literal(True)
+    for text in reversed(named):
+        is_header = ibis.ifelse(ibis.or_(*(text == name for name in names if name)), is_header, False)
+    return ibis.ifelse(no_number, is_label, False) | is_header
 
 
 def _judged(
@@ -89,7 +105,7 @@ def _judged(
     out, totals, headers, usual = [], [], 0, None
     for one in candidates:
         cells = [one[column] or "" for column in table.columns]
-        if one["nothing"]:
+        if not any(cell.strip(SPACES) for cell in cells):
             out.append(one["row"])
         elif is_header(cells, names, where):
             headers += 1

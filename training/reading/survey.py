@@ -38,7 +38,7 @@ def survey(part: SourcePart, workspace: Workspace, rows: int | None, stated: Map
     fields = [*numbers, *(["at"] if written else []), *(["invoice"] if "invoice" in part.columns else [])]
     # A copy: each question below would read the file anew.
     copy = part.table.select(**{field: text(part.table[field]) for field in fields})
-    table = workspace.backend.create_table(workspace.name("survey"), copy if rows is None else copy.limit(rows))
+    table = workspace.store("survey", copy if rows is None else copy.limit(rows), temp=True)
     currencies = {code for field in numbers if field in MONEY for code in _currencies(part, field, table)}
     if len(currencies) > 1:
         raise UnreadableSource(
