@@ -37,7 +37,8 @@ from training.reading.survey import survey
 from training.reading.typed_part import TypedPart
 from training.workspace import Workspace
 
-HEAD = 100_000  # rows that mostly tell how dates and numbers are written
+# So many of the first rows tell how dates and numbers are written; where they leave it open, more are asked, then all.
+HEADS = (100_000, 1_000_000)
 
 ABSENT: Mapping[str, str] = {
     "product": "No column for product: products bought, and what is recommended from them, are absent.",
@@ -74,10 +75,10 @@ def _read(planned: Sequence[PlannedSource], workspace: Workspace, options: ReadO
     statuses = plan_statuses(tables, options)
     parts = [[part_of(table, statuses) for table in source.tables] for source in planned]
     _check_same_fields([part for group in parts for part in group])
-    stored = _store_all(planned, parts, _typed(parts, workspace, options, HEAD), workspace)
+    stored = _store_all(planned, parts, _typed(parts, workspace, options), workspace)
     if stored.unreadable:
         # What the first rows show may not hold for all: now all are asked, which also finds what contradicts itself.
-        typed = _typed(parts, workspace, options, None)
+        typed = _typed_by(parts, workspace, options, None)
         if _formats(typed) != _formats(stored.typed):
             stored = _store_all(planned, parts, typed, workspace)
     return _lines(planned, tables, statuses, stored, workspace, options)
@@ -146,20 +147,29 @@ def _lines(
     )
 
 
-def _typed(
+def _typed(parts: Sequence[Sequence[SourcePart]], workspace: Workspace, options: ReadOptions) -> list[list[TypedPart]]:
+    """How each part is read, by its first rows if they tell: to ask all of millions takes seconds."""
+    for rows in HEADS:
+        try:
+            return _typed_by(parts, workspace, options, rows)
+        except UnreadableSource:
+            if not any(_has_more_rows(part, rows) for group in parts for part in group):
+                raise
+    return _typed_by(parts, workspace, options, None)
+
+
+def _has_more_rows(part: SourcePart, rows: int) -> bool:
+    return _count(part.table.limit(rows + 1)) > rows
+
+
+def _typed_by(
     parts: Sequence[Sequence[SourcePart]], workspace: Workspace, options: ReadOptions, rows: int | None
 ) -> list[list[TypedPart]]:
-    """How each part is read, by its first rows if they tell, else by all: to ask all of millions takes seconds."""
+    """How each part is read, by so many of its first rows, or all. Raises UnreadableSource where they do not tell."""
     stated = dict(options.plan.numbers if options.plan else {}) | dict(options.numbers)
     date_format = options.date_format or (options.plan.date_format if options.plan else None)
     surveys = [[survey(part, workspace, rows, stated) for part in group] for group in parts]
-    try:
-        found = dates.decide([one.dates for group in surveys for one in group if one.dates], date_format)
-    except UnreadableSource:
-        if rows is None:
-            raise
-        return _typed(parts, workspace, options, None)
-    readings = iter(found)
+    readings = iter(dates.decide([one.dates for group in surveys for one in group if one.dates], date_format))
     return [
         [
             TypedPart(part, next(readings) if one.dates else None, one.numbers, one.currency)

@@ -599,7 +599,7 @@ COLUMNS = "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID\n"
 def test_what_only_later_rows_tell_is_found_all_the_same(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.reading.read.HEAD", 2)
+    monkeypatch.setattr("training.reading.read.HEADS", (2,))
     file = tmp_path / "later.csv"
     rows = ["1,A,1,1/13/2011,2.5,7", "2,A,1,1/14/2011,2.5,7", '3,A,"1,200",1/2/2011,2.5,7', "4,A,six,1/3/2011,2.5,7"]
     file.write_text(COLUMNS + "\n".join(rows))
@@ -614,7 +614,7 @@ def test_what_only_later_rows_tell_is_found_all_the_same(
 def test_a_contradiction_that_only_later_rows_hold_is_an_error(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.reading.read.HEAD", 2)
+    monkeypatch.setattr("training.reading.read.HEADS", (2,))
     file = tmp_path / "later.csv"
     file.write_text(COLUMNS + "1,A,1,1/13/2011,2.5,7\n2,A,1,1/14/2011,2.5,7\n3,A,1,15/1/2011,2.5,7\n")
     with pytest.raises(UnreadableSource, match="15/1/2011"):
@@ -624,7 +624,7 @@ def test_a_contradiction_that_only_later_rows_hold_is_an_error(
 def test_first_rows_that_leave_the_order_open_are_decided_by_later_ones(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.reading.read.HEAD", 2)
+    monkeypatch.setattr("training.reading.read.HEADS", (2,))
     file = tmp_path / "later.csv"
     file.write_text(COLUMNS + "1,A,1,1/2/2011,2.5,7\n2,A,1,2/3/2011,2.5,7\n3,A,1,15/1/2011,2.5,7\n")
     found = read([str(file)], workspace).table.order_by("line").to_pyarrow().to_pylist()
