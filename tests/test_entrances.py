@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from models.customer.conventions import Conventions
@@ -24,8 +26,9 @@ from tests.service.forms.sent import as_arrow, as_csv
 from tests.training.test_cases import CASES, OPTIONS, RIGHT
 from training.cleaning import Cleaned
 from training.customers import describe
+from training.feature_table import write_features
 from training.preparation.prepare import Prepared, prepare
-from training.reading.options import NO_OPTIONS
+from training.reading.options import NO_OPTIONS, ReadOptions
 from training.summaries import summarise
 from training.workspace import Workspace
 
@@ -40,7 +43,7 @@ Features = Mapping[str, dict[str, Any]]
 
 
 @pytest.mark.parametrize("file", WITH_PRODUCTS)
-def test_training_and_every_entrance_agree_on_a_case(file: str, model: SegmentationModel) -> None:
+def test_training_and_every_entrance_agree_on_a_case(file: str, model: SegmentationModel, tmp_path: Path) -> None:
     with Workspace() as workspace:
         prepared = prepare([str(CASES / file)], workspace, OPTIONS.get(file, NO_OPTIONS))
         trained = _trained(prepared.cleaned, prepared)
@@ -58,6 +61,10 @@ def test_training_and_every_entrance_agree_on_a_case(file: str, model: Segmentat
         assert all(ignored[rule] <= left_out[rule] for rule in ignored), entrance
         if len(accepted) == len(items):
             assert ignored == left_out, entrance
+    scored = {case.customer_id: case for case in _scored(file, prepared, served, tmp_path)}
+    assert scored.keys() == trained.keys()
+    for customer, case in scored.items():
+        assert {name: trained[customer][name] for name in case.features} == case.features
 
 
 @pytest.mark.parametrize("file", WITHOUT_PRODUCTS)
@@ -134,6 +141,25 @@ def _entrances(items: list[dict[str, Any]], served: ServedModel, now: datetime) 
             assert not isinstance(chunk, SentColumns)  # which hold features
             found[entrance] += [_case(item, served, now) for item in chunk]
     return found
+
+
+def _scored(file: str, prepared: Prepared, served: ServedModel, folder: Path) -> list[Case]:
+    """The customers of a file as `service score` takes them: by the plan that the model was trained with."""
+    options = ReadOptions(plan=prepared.plan, plan_must_fit=False, as_of=prepared.as_of)
+    write_features([str(CASES / file)], folder / "features.parquet", options, lambda _: None)
+    known = served.model.manifest.scored_features
+    return [
+        case_of(
+            served.strict.validate(
+                {
+                    "customer_id": row["customer_id"], "as_of": row["as_of"],
+                    "features": {name: row[name] for name in known if row[name] is not None},
+                }
+            ),
+            served, prepared.as_of,
+        )
+        for row in pyarrow.parquet.read_table(folder / "features.parquet").to_pylist()
+    ]  # fmt: skip
 
 
 def _case(sent: Any, served: ServedModel, now: datetime) -> Case | Exception:
