@@ -111,6 +111,17 @@ def given_back(rows: Rows, numbers: Iterable[int], quantity: float, price: float
     return [*rows, *returns]
 
 
+def with_totals(rows: Rows, orders: int, product: str = "TOTAL") -> Rows:
+    """Each row as an order of three lines, of which in so many orders the third is worth as much as the other two."""
+    found = []
+    for index, row in enumerate(rows):
+        second = {**row, "product": "Q1", "quantity": 1, "price": round(row["price"] + 1, 2)}
+        both = round(row["quantity"] * row["price"] + second["price"], 2)
+        third = {"product": product, "price": both} if index < orders else {"product": "Q2", "price": 3}
+        found += [row, second, {**row, "quantity": 1, **third}]
+    return found
+
+
 def three_rules(customers: int, of_each: int) -> Rows:
     """Customers lost to a price of zero, to returns alone, and to missing prices."""
     rows = of_customers(shop(customers), range(of_each), price=0)
@@ -174,6 +185,11 @@ FAILING: list[tuple[str, str, Callable[[], Rows]]] = [
     ("one_customer_most_revenue", "high prices", lambda: of_customers(shop(60), [9], price=900)),
     ("one_customer_most_revenue", "a little more than half", lambda: of_customers(
         of_customers(shop(20), range(20), quantity=1, price=1), [5], price=19.1)),
+    ("counted_twice", "5 of 5 orders", lambda: with_totals(shop(5, 1), 5)),
+    ("counted_twice", "21 of 100 orders", lambda: with_totals(shop(50), 21)),
+    ("counted_twice", "a bundle beside its parts", lambda: with_totals(shop(20), 40, "BUNDLE")),
+    ("counted_twice", "every second of 20 orders", lambda: with_totals(shop(10), 10)),
+    ("counted_twice", "totals to the cent", lambda: with_totals(changed(shop(10), range(20), price=0.07), 20)),
     ("one_line_most_revenue", "a price without its point", lambda: changed(shop(50), [7], price=700_000)),
     ("one_line_most_revenue", "a mistyped quantity", lambda: changed(shop(50), [9], quantity=99_999)),
     ("one_line_most_revenue", "of 20 lines", lambda: changed(shop(10), [0], price=5_000)),
@@ -222,6 +238,10 @@ PASSING: list[tuple[str, str, Callable[[], Rows]]] = [
     ("one_customer_most_revenue", "exactly half", lambda: of_customers(
         of_customers(shop(20), range(20), quantity=1, price=1), [5], price=19)),
     ("one_customer_most_revenue", "of 19 customers", lambda: changed(shop(19), [0], price=1_000)),
+    ("counted_twice", "4 of 4 orders", lambda: with_totals(shop(4, 1), 4)),
+    ("counted_twice", "20 of 100 orders", lambda: with_totals(shop(50), 20)),
+    ("counted_twice", "two equal lines", lambda: [
+        row for one in shop(50) for row in (one, {**one, "product": "Q1"})]),
     ("one_line_most_revenue", "exactly half", lambda: changed(
         changed(shop(20), range(40), quantity=1, price=1), [5], price=39)),
     ("one_line_most_revenue", "of 19 lines", lambda: changed(shop(19, 1), [0], price=5_000)),

@@ -24,6 +24,8 @@ CHOSEN_BY_MOMENT = "after_as_of"  # the analyst chose the moment, so what lies a
 FAR_OUT_LINES = 3  # or customers; what more of them have, or more than this share of all, is no slip
 FAR_OUT_SHARE = 0.001
 LARGEST_VALUES = 50
+LARGE_ORDER = 3  # lines: that one of two is worth as much as the other is no wonder
+HALF_A_CENT = 0.005
 ACCEPT = "If it is right all the same, accept it with --accept {name}."
 Warn = Callable[[CheckResult], None]
 
@@ -71,6 +73,8 @@ class _Figures:
     lost: Mapping[tuple[str, ...], int]
     largest: Mapping[str, float]
     days: int
+    large_orders: int  # of at least LARGE_ORDER lines
+    doubled: int  # of these, the ones in which one line is worth as much as all others together
     quantities: Sequence[tuple[float, int]]
     prices: Sequence[tuple[float, int]]
 
@@ -135,6 +139,9 @@ def _figures(report: CleaningReport, cleaned: Cleaned, summaries: CustomerSummar
             price=row.price.argmax(value), first=row["at"].min(), last=row["at"].max(),
         )
     )  # fmt: skip
+    by_order = kept.group_by(["customer", "order"]).agg(lines=row.count(), all=value.sum(), largest=value.max())
+    doubled = (2 * row.largest - row["all"]).abs() <= HALF_A_CENT
+    orders = _first_row(by_order.filter(row.lines >= LARGE_ORDER).agg(orders=row.count(), doubled=doubled.sum()))
     return _Figures(
         report=report,
         left_out=sum(file.left_out for file in lines.fingerprint),
@@ -144,6 +151,8 @@ def _figures(report: CleaningReport, cleaned: Cleaned, summaries: CustomerSummar
         lost=_lost_customers(report, cleaned, lines),
         largest=largest,
         days=_days(largest["first"], largest["last"]),
+        large_orders=orders["orders"],
+        doubled=orders["doubled"] or 0,
         quantities=_largest_values(kept, "quantity"),
         prices=_largest_values(kept, "price"),
     )
@@ -283,6 +292,12 @@ def _largest_customer(values: np.ndarray[tuple[int], np.dtype[np.float64]], chec
     return Measured(share, passed, {"customers": f"{len(values):,}", "share": _percent(share)})
 
 
+def _counted_twice(figures: _Figures, check: Check) -> Measured:
+    share = _share(figures.doubled, figures.large_orders)
+    words = {"count": f"{figures.doubled:,}", "orders": f"{figures.large_orders:,}", "lines": str(LARGE_ORDER)}
+    return Measured(share, _within(share, figures.doubled, check), words)
+
+
 def _one_line_most_revenue(figures: _Figures, check: Check) -> Measured:
     line = figures.largest
     lines = int(line["lines"])
@@ -345,6 +360,7 @@ MEASURES: Mapping[str, Callable[[_Figures, Check], Measured]] = {
     "no_repeat_orders": _no_repeat_orders,
     "one_customer_most_orders": _one_customer_most_orders,
     "one_customer_most_revenue": _one_customer_most_revenue,
+    "counted_twice": _counted_twice,
     "one_line_most_revenue": _one_line_most_revenue,
     "quantity_far_out": _quantity_far_out,
     "price_far_out": _price_far_out,

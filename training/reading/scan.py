@@ -121,10 +121,11 @@ class ColumnScan:
 
 @dataclass(frozen=True)
 class TableScan:
-    """The columns of one table, by name, and the relations between them."""
+    """The columns of one table, by name, and the relations between them. `repeated` are names of several columns."""
 
     where: str
     columns: Mapping[str, ColumnScan]
+    repeated: tuple[str, ...] = ()
 
     def orders(self, invoice: str) -> "Orders":
         """The rows of each order with more than one row."""
@@ -179,6 +180,7 @@ def scan(table: SourceTable) -> TableScan:
             name: ColumnScan(name, _kind(table.table[column].type()), _texts(found[column].to_pylist()))
             for name, column in named
         },
+        tuple(name for name in dict.fromkeys(table.names) if name and table.names.count(name) > 1),
     )
 
 

@@ -35,6 +35,7 @@ _ROLE_WORDS = {
     "returned": "it marks no rows",
     "cancelled": "it marks no rows",
     "test": "it marks no rows",
+    "unit_of_measure": "a quantity is multiplied by the price whatever its unit",
 }
 
 
@@ -391,14 +392,19 @@ class _Planner:
         return (*found, *(["status"] if of_status else []))
 
     def _list_unused(self) -> None:
+        self._result.unused += [
+            f"The columns called '{name}' are not used: several have this name." for name in self._scan.repeated
+        ]
         said = " ".join(self._result.unused)
         for name in self._free():
             column, role = self._column(name), role_of(name)
             if f"'{name}'" in said or not column.present:
                 continue
+            if role == "unit_of_measure" and len(column.distinct) < 2:
+                continue
             if role in _ROLE_WORDS and (not column.is_numeric or _has_amounts(column)):
                 self._result.unused.append(f"'{name}' is not used: {_ROLE_WORDS[role]}.")
-            elif column.is_numeric and (candidates([name], "amount") or candidates([name], "price")):
+            elif column.is_numeric and any(candidates([name], field) or lookalikes([name], field) for field in MONEY):
                 self._result.unused.append(f"'{name}' is not used, though its name says money.")
 
     def _require(self, *, money_is_open: bool = False) -> None:
@@ -408,10 +414,13 @@ class _Planner:
         if money_is_open and (named or set(missing) == {"price or amount"}):
             missing.pop("price or amount", None)
         if missing:
+            repeated = ""
+            if self._scan.repeated:
+                repeated = f" {listed(self._scan.repeated)} names several columns, which are not read: rename them."
             options = " or ".join(f"--column {names[0]}=NAME" for names in missing.values())
             raise MissingColumns(
                 f"{self._scan.where} has no column for {' and none for '.join(missing)}. "
-                f"Its columns are {listed(self._names)}. If one of them is meant, say so with {options}."
+                f"Its columns are {listed(self._names)}. If one of them is meant, say so with {options}.{repeated}"
             )
 
     def _all_match(self, name: str, pattern: re.Pattern[str]) -> bool:

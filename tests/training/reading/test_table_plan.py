@@ -4,13 +4,16 @@ open."""
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
 from training.errors import MissingColumns, UnreadableSource
 from training.reading.options import ReadOptions
+from training.reading.read import read
 from training.reading.scan import ColumnScan, TableScan, number
 from training.reading.table_plan import TablePlan, plan_table
+from training.workspace import Workspace
 
 
 def scanned(text: str) -> TableScan:
@@ -185,6 +188,27 @@ def test_a_unit_price_and_a_total_that_disagree_are_asked_about() -> None:
 
 def test_two_different_unit_prices_are_asked_about() -> None:
     asks(f"{HEAD},price,sale price\n1,c1,2024-01-05,MUG,2,10,8\n2,c2,2024-01-05,PLT,1,10,9\n", "price", "sale price")
+
+
+def test_a_net_and_a_gross_price_are_asked_about() -> None:
+    text = f"{HEAD},net_price,gross_price\n1,c1,2024-01-05,MUG,2,10,11.9\n2,c2,2024-01-05,PLT,1,20,23.8\n"
+    asks(text, "net_price", "gross_price", "--column price")
+    plan = planned(text, price="net_price")
+    assert plan.unused == ["'gross_price' is not used, though its name says money."]
+
+
+def test_columns_of_the_same_name_are_named_where_one_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(f"{HEAD},total,total\n1,c1,2024-01-05,MUG,2,20,24\n2,c2,2024-01-05,PLT,1,10,12\n")
+    with Workspace() as workspace, pytest.raises(UnreadableSource, match="'total' names several columns"):
+        read([str(file)], workspace)
+
+
+@pytest.mark.parametrize(("units", "said"), [(("kg", "g"), True), (("each", "each"), False)])
+def test_units_of_measure_are_named_where_there_are_several(units: tuple[str, str], said: bool) -> None:
+    lines = [f"{row},c{row},2024-01-05,P{row},2,10,{unit}" for row, unit in enumerate(units)]
+    unused = planned("\n".join([f"{HEAD},price,unit", *lines])).unused
+    assert unused == ["'unit' is not used: a quantity is multiplied by the price whatever its unit."] * said
 
 
 def test_two_columns_of_money_without_a_quantity_are_asked_about() -> None:
