@@ -76,7 +76,7 @@ test-faults: $(DEVELOPMENT) ## The tests that kill, pause and fill what the serv
 
 test-fuzz: $(DEVELOPMENT) ## Send twenty times as much wrong input as make test does: 100,000 malformed bodies
 	$(BIN)/python -m pytest --fuzz 20 tests/service/test_malformed_bodies.py tests/service/test_malformed_heads.py \
-	  tests/service/test_contract.py $(PYTEST_ARGS)
+	  tests/service/test_contract.py tests/service/test_hostile_bodies.py $(PYTEST_ARGS)
 
 test-newcomer: $(DEVELOPMENT) ## Follow the newcomer's path in docs/operations.md word for word, in a fresh checkout
 	CI=true $(BIN)/python -m pytest -m newcomer tests/test_operations.py $(PYTEST_ARGS)

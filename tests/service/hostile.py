@@ -86,7 +86,6 @@ def customers(customer: bytes, size: int = LARGE) -> bytes:
 
 
 BATCHES: Mapping[str, Callable[[], Hostile]] = {
-    "customers without features": lambda: Hostile(customers(b'{"features":{}}', 160_000)),
     "as many customers as may be": lambda: Hostile(
         customers(b'{"customer_id":"1","features":%b}' % FEATURES, 1_250_000)
     ),
@@ -108,9 +107,6 @@ BATCHES: Mapping[str, Callable[[], Hostile]] = {
         % customers(b'["1",1,"2011-12-01",1.5]')
     ),
     "NDJSON: empty lines": lambda: Hostile(b"\n" * LARGE, NDJSON),
-    "NDJSON: white space": lambda: Hostile(b" \n" * 1_000_000, NDJSON),
-    "NDJSON: empty lists": lambda: Hostile(b"[]\n" * 100_000, NDJSON),
-    "NDJSON: customers without features": lambda: Hostile(b'{"features":{}}\n' * 20_000, NDJSON),
     "NDJSON: a line": lambda: Hostile(b"[" * LARGE, NDJSON),
     "NDJSON: lines of unknown keys": lambda: Hostile((b"{%b}\n" % distinct(b'"k%d":1', 90_000)) * 20, NDJSON),
     "NDJSON: lines of lists": lambda: Hostile((filled(b"[", b"[],", b"[]]", 1_000_000) + b"\n") * 30, NDJSON),
@@ -119,18 +115,8 @@ BATCHES: Mapping[str, Callable[[], Hostile]] = {
     "CSV: a line": lambda: Hostile(b"a" * LARGE, CSV),
     "CSV: columns": lambda: Hostile(b"a," * 500_000 + b"\n", CSV),
     "CSV: cells": lambda: Hostile(FEATURE_COLUMNS + (b"," * 1_000_000 + b"\n") * 30, CSV),
-    "CSV: rows of nothing": lambda: Hostile(FEATURE_COLUMNS + b",,,,,,\n" * 50_000, CSV),
-    "CSV: a cell of lines": lambda: Hostile(FEATURE_COLUMNS + b'"' + b"\n" * 3_000_000, CSV),
     "CSV: quotes": lambda: Hostile(FEATURE_COLUMNS + b'"' * LARGE, CSV),
-    "CSV: a customer of many transactions": lambda: Hostile(
-        filled(LINE_COLUMNS, b"1,7,1,2011-12-01,1\n", b"", 3_000_000), CSV
-    ),
-    "CSV: a customer of wrong transactions": lambda: Hostile(filled(LINE_COLUMNS, b"1,,,,\n", b"", 60_000), CSV),
-    "Arrow: empty record batches": lambda: Hostile(arrow(1, 20_000), ARROW),
-    "Arrow: columns": lambda: Hostile(arrow(10_000, 1), ARROW),
-    "Arrow: nulls": lambda: Hostile(nulls(20_000), ARROW),
     "gzip: empty members": lambda: Hostile(gzip.compress(b"") * (LARGE // 20), NDJSON, "gzip"),
-    "gzip: members of a byte": lambda: Hostile(gzip.compress(b"\n") * 5_000, NDJSON, "gzip"),
     "gzip: one member without end": lambda: Hostile(
         gzip.compress(b"")[:10] + EMPTY_BLOCK * (LARGE // 5), NDJSON, "gzip"
     ),
@@ -140,6 +126,33 @@ BATCHES: Mapping[str, Callable[[], Hostile]] = {
     "zstd: empty lists": lambda: packed(zstd.compress, VALUES["empty lists"](), "zstd"),
     "zstd: more than may be unpacked": lambda: packed(zstd.compress, bytes(1_000_000_000), "zstd", most=33_554_432),
 }
+
+
+# How many pieces a body has, and the body of so many. Those that take up to a minute to answer at the largest size that
+# may be sent are of a tenth of it and less, and larger with `--fuzz`.
+SCALED: Mapping[str, tuple[int, Callable[[int], Hostile]]] = {
+    "customers without features": (10_000, lambda count: Hostile(b"[%b]" % b",".join([b'{"features":{}}'] * count))),
+    "NDJSON: white space": (1_000_000, lambda count: Hostile(b" \n" * count, NDJSON)),
+    "NDJSON: empty lists": (100_000, lambda count: Hostile(b"[]\n" * count, NDJSON)),
+    "NDJSON: customers without features": (20_000, lambda count: Hostile(b'{"features":{}}\n' * count, NDJSON)),
+    "CSV: rows of nothing": (50_000, lambda count: Hostile(FEATURE_COLUMNS + b",,,,,,\n" * count, CSV)),
+    "CSV: a cell of lines": (3_000_000, lambda count: Hostile(FEATURE_COLUMNS + b'"' + b"\n" * count, CSV)),
+    "CSV: a customer of many transactions": (
+        150_000, lambda count: Hostile(LINE_COLUMNS + b"1,7,1,2011-12-01,1\n" * count, CSV)
+    ),
+    "CSV: a customer of wrong transactions": (10_000, lambda count: Hostile(LINE_COLUMNS + b"1,,,,\n" * count, CSV)),
+    "Arrow: empty record batches": (20_000, lambda count: Hostile(arrow(1, count), ARROW)),
+    "Arrow: columns": (10_000, lambda count: Hostile(arrow(count, 1), ARROW)),
+    "Arrow: nulls": (20_000, lambda count: Hostile(nulls(count), ARROW)),
+    "gzip: members of a byte": (5_000, lambda count: Hostile(gzip.compress(b"\n") * count, NDJSON, "gzip")),
+}  # fmt: skip
+
+
+def scaled(name: str, times: int) -> Hostile:
+    """The body with so many times its pieces, or as many as may be sent."""
+    count, body = SCALED[name]
+    size = len(body(count).body)
+    return body(min(count * times, count * LARGE // size))
 
 
 def packed(pack: Callable[[bytes], bytes], body: bytes, encoding: str, most: int = LARGE) -> Hostile:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from tests.service.hostile import BATCHES, MANY, ONE, ORDINARY, VALUES, Hostile
+from tests.service.hostile import BATCHES, MANY, ONE, ORDINARY, SCALED, VALUES, Hostile, scaled
 from tests.service.server import Server, server
 
 GROWTH_PER_BYTE, GROWTH = 10, 50_000_000
@@ -157,6 +157,11 @@ def test_many_customers_as_json(target: Target, name: str) -> None:
 @pytest.mark.parametrize("name", BATCHES)
 def test_many_customers_in_every_form(target: Target, name: str) -> None:
     assert target.check("/segment/batch", BATCHES[name]()) in (200, 400, 413, 422)
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_many_customers_of_many_pieces(target: Target, name: str, fuzz: int) -> None:
+    assert target.check("/segment/batch", scaled(name, fuzz)) in (200, 400, 413, 422)
 
 
 @pytest.mark.parametrize("path", ["/segment?dry_run=true", "/segment/batch?dry_run=true", "/models/x/activate"])
