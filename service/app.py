@@ -39,7 +39,6 @@ from service.request_log import log_request
 from service.routes import batch, customers, health, metrics, models, segment, segments
 from service.served_model import Limits
 from service.settings import Settings
-from service.shared_buckets import SharedBuckets
 from service.shortcut import Shortcut
 from service.slash_redirect import SlashRedirect
 from service.state import Service
@@ -48,7 +47,6 @@ from service.store.errors import StoreError
 from service.store.idempotency import IdempotencyKeys
 from service.store.keys import KeyStore
 from service.store.personal_data import PersonalData
-from service.store.quotas import Quotas
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
@@ -142,8 +140,7 @@ def _door(
     unpacked = ContentEncoding(measured, settings.max_body_bytes)
     received = BodyLimit(unpacked, settings.max_body_bytes, is_streamed)  # a body may be larger before it is unpacked
     shortcut = Shortcut(received, service, settings.max_body_bytes)
-    shared = SharedBuckets(service.quotas) if service.quotas else None
-    limited = RateLimit(shortcut, settings.rate_limit, settings.workers, shared)
+    limited = RateLimit(shortcut, settings.rate_limit, settings.workers)
     unguarded = limited if settings.rate_limit else shortcut
     door = Door(limited, unguarded, service.keys, service.key_use, needs, WrongKeys(settings.wrong_keys))
     observed = Observed(
@@ -180,7 +177,6 @@ def assemble(
     idempotency = Idempotency(IdempotencyKeys(engine), ids, clock)
     key_store, key = KeyStore(engine), settings.api_key.get_secret_value() if settings.api_key else None
     personal = PersonalData(engine)
-    quotas = Quotas(engine) if settings.rate_limit_shared else None
     return Service(
         settings=settings,
         engine=engine,
@@ -194,8 +190,7 @@ def assemble(
         key_use=KeyUse(key_store, clock),
         personal=personal,
         suppressed=Suppressed(personal, clock),
-        quotas=quotas,
-        caretaker=Caretaker(engine, settings.retention_days, clock, quotas),
+        caretaker=Caretaker(engine, settings.retention_days, clock),
         board=board,
         recorder=recorder,
     )

@@ -15,23 +15,17 @@ from service.store.chores import claim
 from service.store.erasing import scrub
 from service.store.errors import StoreError, StoreUnavailable
 from service.store.purging import purge
-from service.store.quotas import Quotas
 
 logger = logging.getLogger("segmentation.caretaker")
 EVERY = timedelta(days=1)
-QUOTAS_EVERY = timedelta(hours=1)
 LOOK_SECONDS = 60.0  # for the moment to come at which the day is over
 
 
 class Caretaker:
-    """Of several processes one removes each day what is older than `retention_days`; 0 keeps all. And each hour, of
-    the `quotas`, those of callers who have sent nothing of late."""
+    """Of several processes one removes each day what is older than `retention_days`; 0 keeps all."""
 
-    def __init__(
-        self, engine: sa.Engine, retention_days: int, clock: Callable[[], datetime], quotas: Quotas | None = None
-    ) -> None:
+    def __init__(self, engine: sa.Engine, retention_days: int, clock: Callable[[], datetime]) -> None:
         self._engine = engine
-        self._quotas = quotas
         self._days = retention_days
         self._clock = clock
         self._unscrubbed = True  # the process before may have been killed
@@ -61,14 +55,9 @@ class Caretaker:
         if now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
             try:
-                self._forget_quotas()
                 self.purge()
             except StoreError as error:
                 logger.warning("what is too old cannot be removed now: %s", error.report)
-
-    def _forget_quotas(self) -> None:
-        if self._quotas is not None and claim(self._engine, "quotas", self._clock(), QUOTAS_EVERY):
-            self._quotas.purge()
 
     def end(self) -> None:
         """What is being removed is left for another day."""

@@ -11,7 +11,6 @@ from service.caller import caller_of
 from service.errors import TooManyRequests
 from service.exchange import exchange_of
 from service.problem import response_to
-from service.shared_buckets import SharedBuckets
 
 OPEN_PREFIX = "/health/"
 
@@ -19,13 +18,11 @@ OPEN_PREFIX = "/health/"
 class RateLimit:
     """Answers 429 to a caller who sends more than its own limit, or else `per_minute`; 0 is no limit.
 
-    With `shared` all processes count together. Without, and while the database does not count, each of `workers`
-    processes counts what comes to it, and grants its share.
+    Each of `workers` processes counts the requests that it receives and grants its share of the limit.
     """
 
-    def __init__(self, app: ASGIApp, per_minute: int, workers: int, shared: SharedBuckets | None = None) -> None:
+    def __init__(self, app: ASGIApp, per_minute: int, workers: int) -> None:
         self._app = app
-        self._shared = shared
         self._per_minute = per_minute
         self._workers = workers
         self._buckets = Buckets()
@@ -38,11 +35,8 @@ class RateLimit:
         if not limit or scope["path"].startswith(OPEN_PREFIX):
             await self._app(scope, receive, send)
             return
-        granted = limit
-        allowance = None if self._shared is None else await self._shared.take(caller.id, limit)
-        if allowance is None:
-            granted = math.ceil(limit / self._workers)
-            allowance = self._buckets.take(caller.id, granted, monotonic())
+        granted = math.ceil(limit / self._workers)
+        allowance = self._buckets.take(caller.id, granted, monotonic())
         exchange = exchange_of(scope)
         if exchange is not None:
             exchange.headers += _headers(granted, allowance)

@@ -75,9 +75,6 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, description="Most requests of one key in a minute; 0 is no limit. Beyond it the answer is 429."),
     ] = 0
-    rate_limit_shared: Annotated[
-        bool, Field(description="Count requests of a key in the database, for all workers and instances together.")
-    ] = False
     wrong_keys: Annotated[
         int, Field(ge=1, description="Most wrong keys from one address in a minute; beyond it 401 becomes 429.")
     ] = 60

@@ -17,7 +17,6 @@ from service.metrics.recorder import Recorder
 from service.readiness import Readiness
 from service.settings import Settings
 from service.store.personal_data import PersonalData
-from service.store.quotas import Quotas
 from service.store.reader import Reader
 from service.store.ulid import UlidFactory
 from service.store.writer import GroupCommit
@@ -32,8 +31,7 @@ LOOKING = 2  # looks at the database for /health/ready at a time
 class Service:
     """The parts of one service process. `clock` is the one place where "now" comes from, in UTC.
 
-    `quotas` are there where all processes count requests together. `apart` are the threads of calls that need no
-    database, `looking` those of /health/ready.
+    `apart` are the threads of calls that need no database, `looking` those of /health/ready.
     """
 
     settings: Settings
@@ -48,7 +46,6 @@ class Service:
     key_use: KeyUse
     personal: PersonalData
     suppressed: Suppressed
-    quotas: Quotas | None
     caretaker: Caretaker
     board: Board
     recorder: Recorder

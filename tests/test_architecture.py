@@ -21,7 +21,7 @@ GIVEN_AN_ENGINE = {"service/caretaker.py", "service/proving.py", "service/state.
 HANDED_ON = {"Settings", "create_app", "assemble", "create_engine", "open_engine", "Registry", "SegmentationModel",
              "ServedModel", "LiveModel", "Service", "GroupCommit", "Reader", "Scorer", "ProductAdvisor", "Outlook",
              "Pathfinder", "Idempotency", "IdempotencyKeys", "LiveKeys", "KeyUse", "KeyStore", "Door", "PersonalData",
-             "Suppressed", "Caretaker", "Board", "Recorder", "Tracing", "Quotas", "SharedBuckets"}  # fmt: skip
+             "Suppressed", "Caretaker", "Board", "Recorder", "Tracing"}  # fmt: skip
 
 
 def name_of(path: Path) -> str:

@@ -169,12 +169,3 @@ chores = sa.Table(
     sa.Column("name", sa.String(32), primary_key=True),
     sa.Column("begun_at", UtcTime, nullable=False),
 )
-
-# Callers who have sent requests of late, where all processes count together: the moment at which each has all its
-# requests back, in nanoseconds since 1970 so that sums are exact. On PostgreSQL the table is not logged.
-quotas = sa.Table(
-    "quotas",
-    metadata,
-    sa.Column("caller", key(32), primary_key=True),
-    sa.Column("full_at", sa.BigInteger, nullable=False),
-)

@@ -63,3 +63,13 @@ def test_one_step_at_a_time_is_the_same_as_all_at_once(engine: sa.Engine, revisi
         upgrade(engine, step)
         assert len(rows_of(engine, "assignments")) == 5
     assert pending(engine) == []
+
+
+def test_the_table_of_the_shared_rate_limit_is_dropped_with_its_rows_and_comes_back_empty(engine: sa.Engine) -> None:
+    assert not sa.inspect(engine).has_table("quotas")
+    downgrade(engine, "0009")
+    assert rows_of(engine, "quotas") == []
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO quotas (caller, full_at) VALUES ('anyone', 1)"))
+    upgrade(engine)
+    assert not sa.inspect(engine).has_table("quotas")
