@@ -48,30 +48,6 @@ COPY models /app/models
 COPY service /app/service
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 
-# What every answer passes through, as libraries beside the sources, which Python takes first. Type checkers read what
-# the builder leaves out, so this has an environment of its own. libpython3-dev: for Debian's Python; an image with
-# another one brings the headers along. None is pinned: what is, is gone from Debian's servers once there is a newer one.
-FROM ${PYTHON_IMAGE} AS compiler
-# hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends gcc libc6-dev libpython3-dev \
-    && rm -rf /var/lib/apt/lists/*
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python -m venv --without-pip /venv
-COPY requirements-compiler.lock /
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python /venv/bin/python install --only-binary :all: --require-hashes \
-        -r /requirements-compiler.lock
-COPY pyproject.toml /configuration/
-COPY models /app/models
-COPY service /app/service
-WORKDIR /app
-ENV MYPYC_OPT_LEVEL=3 MYPYC_DEBUG_LEVEL=0
-RUN xargs /venv/bin/python -m mypyc --config-file /configuration/pyproject.toml <service/compiled.txt \
-    && rm -r build .mypy_cache \
-    && find . -name '*.so' -exec strip --strip-all {} + \
-    && python -m compileall -q --invalidation-mode unchecked-hash /app
-
 FROM code AS training-code
 COPY training /app/training
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app/training
@@ -107,7 +83,7 @@ CMD ["--help"]
 FROM base AS service
 LABEL org.opencontainers.image.description="Places customers in segments over HTTP, with reasons and advice."
 COPY --from=service-builder /venv /venv
-COPY --from=compiler /app /app
+COPY --from=code /app /app
 # Loopback inside a container is reached by nobody. Without an API key the service therefore refuses to start, and
 # says so.
 ENV SEGMENTATION_HOST=0.0.0.0

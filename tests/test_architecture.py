@@ -48,12 +48,6 @@ def importers(packages: Collection[str], within: str = "") -> set[str]:
     return {name for name in found if name.startswith(within)}
 
 
-def test_every_module_that_is_to_be_compiled_is_there() -> None:
-    listed = (ROOT / "service" / "compiled.txt").read_text("utf-8").split()
-    assert listed == sorted(set(listed))
-    assert set(listed) <= {name_of(path) for path in FILES}
-
-
 def test_there_is_something_to_look_at() -> None:
     assert {"models/scorer.py", "training/fit.py", "service/app.py"} <= {name_of(path) for path in FILES}
 
