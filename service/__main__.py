@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from models.errors import ModelError
-from service import before_fastapi
 from service.commands import audit, check, customers, db, keys, purge, score, serve, settings
 from service.inspection import forbid_inspection
 from service.settings import Settings, unknown_variables
@@ -20,7 +19,6 @@ EXPECTED = (ModelError, StoreError, OSError)
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; 0 where it did what was asked, 1 with a sentence on standard error where it could not."""
-    before_fastapi.all_is_imported()
     given = _parser().parse_args(arguments)
     try:
         configured = Settings()

@@ -94,7 +94,7 @@ def test_data_frames_are_for_scoring_files_only() -> None:
 
 def test_a_process_that_answers_holds_arrays_only() -> None:
     # Before it is known which database it is, that is: each brings its own dialect.
-    later = {"statistics", "backports.zstd", "pydantic.v1", "service.preflight"}
+    later = {"statistics", "backports.zstd", "service.preflight"}
     dialects = {"sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql"}
     heavy = sorted(LEARNING | ENGINES | FRAMES | {"scipy"} | later | dialects)
     code = f"import service.__main__, sys; print(*(name for name in {heavy} if sys.modules.get(name)))"
