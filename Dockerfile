@@ -93,6 +93,6 @@ STOPSIGNAL SIGTERM
 # `docker compose up --wait` waits for and a proxy may send requests to. Before the first model is trained the
 # container runs, is unhealthy, and the check's output says what it lacks; seconds after the training it is healthy.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('SEGMENTATION_PORT', 8000)), timeout=4); c.request('GET', '/health/ready'); r = c.getresponse(); print(r.read().decode()); sys.exit(r.status != 200)"]
+    CMD ["python", "-m", "service", "healthcheck"]
 ENTRYPOINT ["python", "-m", "service"]
 CMD ["serve"]

@@ -38,7 +38,7 @@ run: $(TRAINING) ## Train on demo data (or DATA=file) unless there is a model, m
 	  $(BIN)/python -m training fit $(FIT_ARGS) $(DEMO); \
 	fi; \
 	$(BIN)/python -m service db upgrade; \
-	$(BIN)/python -c "$$INVITATION" & \
+	$(BIN)/python -m service invite & \
 	exec $(BIN)/python -m service serve
 
 test: $(DEVELOPMENT) ## Lint, strict types and all tests this machine allows (SQLite and a real PostgreSQL)
@@ -137,41 +137,3 @@ define bill_of_materials
 	  build/environment/bin/python
 	rm -rf build/environment
 endef
-
-# Runs beside the service that `make run` starts, until it answers; then prints the address and a request to try,
-# taken from the service's own description of itself.
-define INVITATION
-import http.client, json, os, shlex, sys, time
-host = os.environ.get("SEGMENTATION_HOST", "127.0.0.1")
-host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-port = int(os.environ.get("SEGMENTATION_PORT", "8000"))
-service = os.getppid()
-def get(path):
-    connection = http.client.HTTPConnection(host, port, timeout=10)
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    return answer.status, json.load(answer)
-while True:
-    time.sleep(0.3)
-    if os.getppid() != service:
-        sys.exit()
-    try:
-        status, ready = get("/health/ready")
-        break
-    except OSError:
-        continue
-address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-print(f"\nServing on {address}   (what it can do: {address}/docs; Ctrl-C stops it)", flush=True)
-if status != 200:
-    sys.exit(f"It cannot answer yet: {ready['detail']}")
-operation = get("/openapi.json")[1]["paths"]["/segment"]["post"]
-example = operation["requestBody"]["content"]["application/json"]["examples"]["features"]["value"]
-key = ""
-if os.environ.get("SEGMENTATION_API_KEY_FILE"):
-    key = ' -H "Authorization: Bearer $$(cat "$$SEGMENTATION_API_KEY_FILE")"'
-elif os.environ.get("SEGMENTATION_API_KEY"):
-    key = ' -H "Authorization: Bearer $$SEGMENTATION_API_KEY"'
-body = shlex.quote(json.dumps(example, ensure_ascii=False))
-print(f"Try:\n  curl -s {address}/segment{key} -H 'Content-Type: application/json' -d {body}\n", flush=True)
-endef
-export INVITATION

@@ -97,7 +97,7 @@ def test_a_process_that_answers_holds_arrays_only() -> None:
     later = {"statistics", "backports.zstd", "service.preflight"}
     dialects = {"sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql"}
     heavy = sorted(LEARNING | ENGINES | FRAMES | {"scipy"} | later | dialects)
-    code = f"import service.__main__, sys; print(*(name for name in {heavy} if sys.modules.get(name)))"
+    code = f"import service.commands.serve, sys; print(*(name for name in {heavy} if sys.modules.get(name)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
