@@ -13,33 +13,14 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 # Without pip of its own: the builder's installs into it, and nothing in the final images can install anything.
 RUN python -m venv --without-pip /venv
 COPY requirements.lock /
-# Wheels only: a package that had to be compiled would need a compiler here. Left out, because it would be a third of
-# the image: the packages' own tests and tools for them, sample data, a second way to show the
-# documentation, what only compilers and type checkers read, the dialects of other databases, the grammars of programming
-# languages (the list of them stays), byte code of what is not imported.
+# Wheels only: a package that had to be compiled would need a compiler here.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python /venv/bin/python install --only-binary :all: --no-compile --require-hashes \
-        -r /requirements.lock \
-    && find /venv -type d \( -name tests -o -path '*/sqlalchemy/testing' -o -path '*/alembic/testing' \
-        -o -path '*/sklearn/datasets/*' -o -path '*/sqlalchemy/dialects/mysql' \
-        -o -path '*/sqlalchemy/dialects/mssql' -o -path '*/sqlalchemy/dialects/oracle' \) -prune -exec rm -r {} + \
-    && find /venv -path '*/pygments/lexers/[a-z]*.py' -delete \
-    && find /venv -name 'redoc*.js' -delete \
-    && find /venv -regex '.*\.\(pyi\|pyx\|pxd\|h\|hpp\|c\|a\|f90\)' -delete
-
-FROM builder AS service-builder
-RUN /venv/bin/python -c "import alembic.config, backports.zstd, fastapi.staticfiles, fastapi_offline, joblib, msgspec, \
-nanoarrow.ipc, prometheus_client.openmetrics.exposition, psycopg, pydantic_settings, pydantic.v1, rich.progress, sklearn.cluster, sklearn.pipeline, \
-sklearn.preprocessing, sqlalchemy.dialects.sqlite, sqlalchemy.dialects.postgresql.psycopg, uvicorn.loops.uvloop, \
-uvicorn.protocols.http.httptools_impl"
+    python -m pip --python /venv/bin/python install --only-binary :all: --require-hashes -r /requirements.lock
 
 FROM builder AS training-builder
 COPY requirements-training.lock /
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python /venv/bin/python install --only-binary :all: --no-compile --require-hashes \
-        -r /requirements-training.lock \
-    && find /venv -type d -name tests -prune -exec rm -r {} + \
-    && /venv/bin/python -m compileall -q -j 0 /venv
+    python -m pip --python /venv/bin/python install --only-binary :all: --require-hashes -r /requirements-training.lock
 
 # The packages are copied, not pip-installed: an installation would fetch a build backend that no lock covers.
 # Byte code is made here, because the containers cannot write it; unchecked, because sources never change there.
@@ -82,7 +63,7 @@ CMD ["--help"]
 # The last stage is what is built when none is named.
 FROM base AS service
 LABEL org.opencontainers.image.description="Places customers in segments over HTTP, with reasons and advice."
-COPY --from=service-builder /venv /venv
+COPY --from=builder /venv /venv
 COPY --from=code /app /app
 # Loopback inside a container is reached by nobody. Without an API key the service therefore refuses to start, and
 # says so.
