@@ -13,33 +13,14 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 # Without pip of its own: the builder's installs into it, and nothing in the final images can install anything.
 RUN python -m venv --without-pip /venv
 COPY requirements.lock /
-# Wheels only: a package that had to be compiled would need a compiler here. Left out, because it would be a third of
-# the image: the packages' own tests and tools for them, sample data, a second way to show the
-# documentation, what only compilers and type checkers read, the dialects of other databases, the grammars of programming
-# languages (the list of them stays), byte code of what is not imported.
+# Wheels only: a package that had to be compiled would need a compiler here.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python /venv/bin/python install --only-binary :all: --no-compile --require-hashes \
-        -r /requirements.lock \
-    && find /venv -type d \( -name tests -o -path '*/sqlalchemy/testing' -o -path '*/alembic/testing' \
-        -o -path '*/sklearn/datasets/*' -o -path '*/sqlalchemy/dialects/mysql' \
-        -o -path '*/sqlalchemy/dialects/mssql' -o -path '*/sqlalchemy/dialects/oracle' \) -prune -exec rm -r {} + \
-    && find /venv -path '*/pygments/lexers/[a-z]*.py' -delete \
-    && find /venv -name 'redoc*.js' -delete \
-    && find /venv -regex '.*\.\(pyi\|pyx\|pxd\|h\|hpp\|c\|a\|f90\)' -delete
-
-FROM builder AS service-builder
-RUN /venv/bin/python -c "import alembic.config, backports.zstd, fastapi.staticfiles, fastapi_offline, joblib, msgspec, \
-nanoarrow.ipc, prometheus_client.openmetrics.exposition, psycopg, pydantic_settings, pydantic.v1, rich.progress, sklearn.cluster, sklearn.pipeline, \
-sklearn.preprocessing, sqlalchemy.dialects.sqlite, sqlalchemy.dialects.postgresql.psycopg, uvicorn.loops.uvloop, \
-uvicorn.protocols.http.httptools_impl"
+    python -m pip --python /venv/bin/python install --only-binary :all: --require-hashes -r /requirements.lock
 
 FROM builder AS training-builder
 COPY requirements-training.lock /
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python /venv/bin/python install --only-binary :all: --no-compile --require-hashes \
-        -r /requirements-training.lock \
-    && find /venv -type d -name tests -prune -exec rm -r {} + \
-    && /venv/bin/python -m compileall -q -j 0 /venv
+    python -m pip --python /venv/bin/python install --only-binary :all: --require-hashes -r /requirements-training.lock
 
 # The packages are copied, not pip-installed: an installation would fetch a build backend that no lock covers.
 # Byte code is made here, because the containers cannot write it; unchecked, because sources never change there.
@@ -47,30 +28,6 @@ FROM ${PYTHON_IMAGE} AS code
 COPY models /app/models
 COPY service /app/service
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
-
-# What every answer passes through, as libraries beside the sources, which Python takes first. Type checkers read what
-# the builder leaves out, so this has an environment of its own. libpython3-dev: for Debian's Python; an image with
-# another one brings the headers along. None is pinned: what is, is gone from Debian's servers once there is a newer one.
-FROM ${PYTHON_IMAGE} AS compiler
-# hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends gcc libc6-dev libpython3-dev \
-    && rm -rf /var/lib/apt/lists/*
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python -m venv --without-pip /venv
-COPY requirements-compiler.lock /
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python /venv/bin/python install --only-binary :all: --require-hashes \
-        -r /requirements-compiler.lock
-COPY pyproject.toml /configuration/
-COPY models /app/models
-COPY service /app/service
-WORKDIR /app
-ENV MYPYC_OPT_LEVEL=3 MYPYC_DEBUG_LEVEL=0
-RUN xargs /venv/bin/python -m mypyc --config-file /configuration/pyproject.toml <service/compiled.txt \
-    && rm -r build .mypy_cache \
-    && find . -name '*.so' -exec strip --strip-all {} + \
-    && python -m compileall -q --invalidation-mode unchecked-hash /app
 
 FROM code AS training-code
 COPY training /app/training
@@ -106,8 +63,8 @@ CMD ["--help"]
 # The last stage is what is built when none is named.
 FROM base AS service
 LABEL org.opencontainers.image.description="Places customers in segments over HTTP, with reasons and advice."
-COPY --from=service-builder /venv /venv
-COPY --from=compiler /app /app
+COPY --from=builder /venv /venv
+COPY --from=code /app /app
 # Loopback inside a container is reached by nobody. Without an API key the service therefore refuses to start, and
 # says so.
 ENV SEGMENTATION_HOST=0.0.0.0
@@ -117,6 +74,6 @@ STOPSIGNAL SIGTERM
 # `docker compose up --wait` waits for and a proxy may send requests to. Before the first model is trained the
 # container runs, is unhealthy, and the check's output says what it lacks; seconds after the training it is healthy.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('SEGMENTATION_PORT', 8000)), timeout=4); c.request('GET', '/health/ready'); r = c.getresponse(); print(r.read().decode()); sys.exit(r.status != 200)"]
+    CMD ["python", "-m", "service", "healthcheck"]
 ENTRYPOINT ["python", "-m", "service"]
 CMD ["serve"]

@@ -15,28 +15,17 @@ DEMO := data/demo.csv.gz
 # make test
 TESTS ?= not containers and not newcomer and not faults
 PYTEST_ARGS ?=
-# make test-compiled
-COMPILED_TESTS := tests/compiled.py tests/models \
-  $(addprefix tests/service/,metrics forms routes/test_batch.py routes/test_segment.py store/test_assignment.py \
-  store/test_channel.py store/test_current_row.py store/test_kill.py store/test_ulid.py store/test_utc_time.py \
-  store/test_writer.py test_access.py test_advice.py test_assigning.py test_correlation.py test_http_connection.py \
-  test_live_model.py test_number_texts.py test_observed.py test_refusals.py test_request_decoder.py test_serve.py \
-  test_slow_clients.py test_suppressed.py) -m "not real_data" --ignore tests/models/test_artifact_fuzz.py
 export SEGMENTATION_DATA_DIR ?= $(CURDIR)/../shared/data
 SECRETS_DIR ?= secrets
 export DATA
 
-.PHONY: help install compile run test test-compiled test-real-data test-faults test-newcomer test-containers test-fuzz bench soak lock licences sbom secrets clean
+.PHONY: help install run test test-real-data test-faults test-newcomer test-containers test-fuzz bench soak lock licences sbom secrets clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-install: $(DEVELOPMENT) ## Make .venv with everything for development, from the hash-locked requirements; compile, if there is gcc
-	@$(BIN)/python -c "from benchmarks.compiled import where_to_run; where_to_run()"
-
-compile: $(DEVELOPMENT) ## Make build/compiled, the service as its image runs it; nothing to do where it is up to date
-	@$(BIN)/python -m benchmarks.compiled
+install: $(DEVELOPMENT) ## Make .venv with everything for development, from the hash-locked requirements
 
 run: $(TRAINING) ## Train on demo data (or DATA=file) unless there is a model, migrate, serve, and say what to try
 	@set -e; \
@@ -49,7 +38,7 @@ run: $(TRAINING) ## Train on demo data (or DATA=file) unless there is a model, m
 	  $(BIN)/python -m training fit $(FIT_ARGS) $(DEMO); \
 	fi; \
 	$(BIN)/python -m service db upgrade; \
-	$(BIN)/python -c "$$INVITATION" & \
+	$(BIN)/python -m service invite & \
 	exec $(BIN)/python -m service serve
 
 test: $(DEVELOPMENT) ## Lint, strict types and all tests this machine allows (SQLite and a real PostgreSQL)
@@ -57,13 +46,6 @@ test: $(DEVELOPMENT) ## Lint, strict types and all tests this machine allows (SQ
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "$(TESTS)" $(PYTEST_ARGS)
-
-# Copied beside what is compiled, so that the tests, and the processes they start, import that.
-test-compiled: compile ## The tests of what is compiled, on what is compiled
-	rm -rf build/tested
-	cp -R build/compiled build/tested
-	cp -R benchmarks docs tests training pyproject.toml build/tested
-	cd build/tested && $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_TESTS) $(PYTEST_ARGS)
 
 test-real-data: $(DEVELOPMENT) ## The tests on the real data in SEGMENTATION_DATA_DIR (../shared/data); none may be skipped
 	@test -f "$(SEGMENTATION_DATA_DIR)/online_retail.csv.gz" || { \
@@ -100,7 +82,6 @@ lock: $(BIN)/python ## Remake requirements*.lock; LOCK_ARGS=--upgrade for the ne
 	  --python-version 3.11 $(LOCK_ARGS) pyproject.toml "$$@"; }; \
 	lock --extra training --extra tracing --extra development --output-file requirements-development.lock; \
 	lock --extra training --constraint requirements-development.lock --output-file requirements-training.lock; \
-	lock --extra compiler --constraint requirements-development.lock --output-file requirements-compiler.lock; \
 	lock --constraint requirements-development.lock --output-file requirements.lock
 
 licences: $(DEVELOPMENT) ## Remake docs/licences.md from what the packages in the locks state
@@ -156,41 +137,3 @@ define bill_of_materials
 	  build/environment/bin/python
 	rm -rf build/environment
 endef
-
-# Runs beside the service that `make run` starts, until it answers; then prints the address and a request to try,
-# taken from the service's own description of itself.
-define INVITATION
-import http.client, json, os, shlex, sys, time
-host = os.environ.get("SEGMENTATION_HOST", "127.0.0.1")
-host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-port = int(os.environ.get("SEGMENTATION_PORT", "8000"))
-service = os.getppid()
-def get(path):
-    connection = http.client.HTTPConnection(host, port, timeout=10)
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    return answer.status, json.load(answer)
-while True:
-    time.sleep(0.3)
-    if os.getppid() != service:
-        sys.exit()
-    try:
-        status, ready = get("/health/ready")
-        break
-    except OSError:
-        continue
-address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-print(f"\nServing on {address}   (what it can do: {address}/docs; Ctrl-C stops it)", flush=True)
-if status != 200:
-    sys.exit(f"It cannot answer yet: {ready['detail']}")
-operation = get("/openapi.json")[1]["paths"]["/segment"]["post"]
-example = operation["requestBody"]["content"]["application/json"]["examples"]["features"]["value"]
-key = ""
-if os.environ.get("SEGMENTATION_API_KEY_FILE"):
-    key = ' -H "Authorization: Bearer $$(cat "$$SEGMENTATION_API_KEY_FILE")"'
-elif os.environ.get("SEGMENTATION_API_KEY"):
-    key = ' -H "Authorization: Bearer $$SEGMENTATION_API_KEY"'
-body = shlex.quote(json.dumps(example, ensure_ascii=False))
-print(f"Try:\n  curl -s {address}/segment{key} -H 'Content-Type: application/json' -d {body}\n", flush=True)
-endef
-export INVITATION

@@ -20,7 +20,6 @@ import psutil
 
 from benchmarks import bodies
 from benchmarks.__main__ import YARDSTICK
-from benchmarks.compiled import ROOT, where_to_run
 from benchmarks.databases import KINDS, database
 from benchmarks.demo import train
 from benchmarks.server import free_port
@@ -52,9 +51,8 @@ def _compare(kind: str, rounds: int, folder: Path) -> int:
     train(folder / "models")
     with database(kind, folder) as url:
         environment = {"SEGMENTATION_MODELS_DIR": str(folder / "models"), "SEGMENTATION_DATABASE_URL": url}
-        runs_in = where_to_run()
-        _start(SERVE, environment, runs_in)  # proves the model
-        pairs = [(_start(SERVE, environment, runs_in), _start(YARDSTICK, {}, ROOT)) for _ in range(rounds)]
+        _start(SERVE, environment)  # proves the model
+        pairs = [(_start(SERVE, environment), _start(YARDSTICK, {})) for _ in range(rounds)]
     seconds = statistics.median(mine.seconds for mine, _ in pairs)
     times = statistics.median(mine.seconds / yardstick.seconds for mine, yardstick in pairs)
     memory = statistics.median(mine.megabytes for mine, _ in pairs)
@@ -72,13 +70,12 @@ def _memory(process: psutil.Process) -> int:
     return own + sum(child.memory_full_info().uss for child in process.children())
 
 
-def _start(command: Sequence[str], environment: dict[str, str], runs_in: Path) -> Start:
+def _start(command: Sequence[str], environment: dict[str, str]) -> Start:
     port = free_port()
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *(part.format(port=port) for part in command)],
         env={**os.environ, **environment, "SEGMENTATION_PORT": str(port)},
-        cwd=runs_in,
         stderr=subprocess.DEVNULL,
     )
     try:

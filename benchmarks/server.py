@@ -20,23 +20,14 @@ PATIENCE = 60.0
 class Server:
     """Started on entering, answered /health/ready by then; stopped by SIGTERM on leaving, and may be started again."""
 
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        folder: Path,
-        runs_in: Path | None = None,
-    ) -> None:
-        """`{port}` in the command and in the environment is filled in. `folder` is for the log; `python -m` finds
-        modules in `runs_in` before all others."""
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        """`{port}` in the command and in the environment is filled in. `folder` is for the log."""
         self.name = name
         self.faults: list[str] = []
         self.port = free_port()
         self._command = [sys.executable, *(part.format(port=self.port) for part in command)]
         self._environment = {**os.environ, **{key: value.format(port=self.port) for key, value in environment.items()}}
         self._log = folder / f"{name}.log"
-        self._runs_in = runs_in
 
     def __enter__(self) -> Self:
         with self._log.open("ab") as log:
@@ -44,7 +35,6 @@ class Server:
             self.process = subprocess.Popen(
                 self._command,
                 env=self._environment,
-                cwd=self._runs_in,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -24,7 +22,6 @@ from service.key_scope import Needs
 from service.key_use import KeyUse
 from service.live_keys import LiveKeys
 from service.live_model import LiveModel
-from service.memory import give_back, keep_little
 from service.metrics import gauges
 from service.metrics.board import Board
 from service.metrics.recorder import Recorder
@@ -38,6 +35,7 @@ from service.rate_limit import RateLimit, WrongKeys
 from service.request_log import log_request
 from service.routes import batch, customers, health, metrics, models, segment, segments
 from service.served_model import Limits
+from service.server.runtime_tuning import tune_process
 from service.settings import Settings
 from service.shortcut import Shortcut
 from service.slash_redirect import SlashRedirect
@@ -220,7 +218,7 @@ def _open(service: Service) -> None:
 async def _running(service: Service) -> AsyncIterator[None]:
     await asyncio.to_thread(_open, service)
     service.writer.start()
-    _tune_interpreter()
+    tune_process()
     stop = asyncio.Event()
     watching = asyncio.create_task(service.live.watch(service.settings.model_poll_seconds, stop))
     pulses = [
@@ -244,13 +242,3 @@ async def _running(service: Service) -> AsyncIterator[None]:
         await service.key_use.close()
         await service.writer.close()
         service.engine.dispose()
-
-
-def _tune_interpreter() -> None:
-    keep_little()
-    # Measured at 16 connections: full collections over what start-up made cost p99 25 ms; requests make no cycles.
-    give_back()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    # A thread that computes, as for a batch, keeps Python's lock from the loop for one such interval, 5 ms by default.
-    sys.setswitchinterval(0.0005)

@@ -16,8 +16,6 @@ What the images hold beside this software, which is under the [MIT licence](../L
 Licences are those that the packages state of themselves, in SPDX's terms where they do so. Versions are in the
 locks, and in the bills of materials that `make sbom` makes of them. `make licences` remakes this list.
 
-The compiled modules of the service hold mypyc's run-time library, under the MIT licence.
-
 psycopg, the driver of PostgreSQL, is under the LGPL: it is used unchanged, as a library that can be replaced.
 
 | package | licence | in |

@@ -48,12 +48,6 @@ def importers(packages: Collection[str], within: str = "") -> set[str]:
     return {name for name in found if name.startswith(within)}
 
 
-def test_every_module_that_is_to_be_compiled_is_there() -> None:
-    listed = (ROOT / "service" / "compiled.txt").read_text("utf-8").split()
-    assert listed == sorted(set(listed))
-    assert set(listed) <= {name_of(path) for path in FILES}
-
-
 def test_there_is_something_to_look_at() -> None:
     assert {"models/scorer.py", "training/fit.py", "service/app.py"} <= {name_of(path) for path in FILES}
 
@@ -100,10 +94,10 @@ def test_data_frames_are_for_scoring_files_only() -> None:
 
 def test_a_process_that_answers_holds_arrays_only() -> None:
     # Before it is known which database it is, that is: each brings its own dialect.
-    later = {"statistics", "backports.zstd", "pydantic.v1", "service.preflight"}
+    later = {"statistics", "backports.zstd", "service.preflight"}
     dialects = {"sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql"}
     heavy = sorted(LEARNING | ENGINES | FRAMES | {"scipy"} | later | dialects)
-    code = f"import service.__main__, sys; print(*(name for name in {heavy} if sys.modules.get(name)))"
+    code = f"import service.commands.serve, sys; print(*(name for name in {heavy} if sys.modules.get(name)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

@@ -20,6 +20,7 @@ from service.metrics.board import Board
 from service.patience import Patience
 from service.refusals import Refusals
 from service.request_log import log_request
+from service.server.runtime_tuning import share_memory_with_workers
 from service.settings import MOST_WORKERS, Settings
 from service.store.database import is_to_be_made, ledger_spec, open_engine, opened
 from service.store.errors import MigrationsMissing, NoKey, StoreUnavailable
@@ -89,6 +90,7 @@ def _serve_by_many(settings: Settings, count: int) -> int:
         "%s workers listening on http://%s:%s", count, host, listening.getsockname()[1]
     )
     patience = settings.drain_seconds + settings.shutdown_seconds
+    share_memory_with_workers()
     return Workers(listening, count, partial(_answer, settings), patience, Board(count)).run()
 
 

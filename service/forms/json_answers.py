@@ -14,7 +14,7 @@ from service.problem import item_problem
 from service.served_model import ServedModel
 
 # Answers in one piece, so that it has less than what is taken from the system and given back each time
-# (service/memory.py): all of it as fresh pages of 4 kB was a fifth of a batch's time.
+# (service/server/runtime_tuning.py): all of it as fresh pages of 4 kB was a fifth of a batch's time.
 TOGETHER = 200
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from service.store import scribe
 from service.store.assignment import Assignment
@@ -325,9 +325,9 @@ class GroupCommit:
             self._loop.add_writer(channel.end, self._send_on, channel)
 
     def _send_on(self, channel: Channel) -> None:
-        loop: Any = self._loop  # asyncio's tells whether there was one, uvloop's nothing: compiled, that would matter
+        assert self._loop is not None  # noqa: S101 (start has set it)
         if self._sent(channel):
-            loop.remove_writer(channel.end)
+            self._loop.remove_writer(channel.end)
 
     def _sent(self, channel: Channel) -> bool:
         """Whether all is sent, or nobody reads: whoever reads from there is told the same, and sees to it."""
@@ -371,9 +371,9 @@ class GroupCommit:
         self._settle([cause] * len(self._under_way))
 
     def _leave(self, channel: Channel) -> None:
-        loop: Any = self._loop
-        loop.remove_reader(channel.end)
-        loop.remove_writer(channel.end)
+        assert self._loop is not None  # noqa: S101 (start has set it)
+        self._loop.remove_reader(channel.end)
+        self._loop.remove_writer(channel.end)
 
 
 def _finish(channel: Channel, patience: float) -> None:

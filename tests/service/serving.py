@@ -35,7 +35,7 @@ def serving(settings: Settings, clock: Callable[[], datetime] = lambda: NOW) -> 
     """A client of the started application; what fails inside is answered as it would be to anyone."""
     app = create_app(settings, clock)
     # A service keeps its process to itself and sets its memory accordingly; here others follow.
-    with patch("service.app._tune_interpreter"), TestClient(app, raise_server_exceptions=False) as client:
+    with patch("service.app.tune_process"), TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 

@@ -95,7 +95,7 @@ def _failures(recorder: Any) -> Iterator[tuple[str, str, str]]:
 def described(url: str, models_dir: Path, examples: int, **others: Any) -> Iterator[Any]:
     """The document, with the application it describes; models are activated too, in a registry of its own."""
     app = create_app(settings_for(url, models_dir, wrong_keys=1_000_000, **others), lambda: NOW)
-    with patch("service.app._tune_interpreter"):
+    with patch("service.app.tune_process"):
         api = schemathesis.openapi.from_asgi("/openapi.json", app)
         api.config.generation.max_examples = examples
         api.config.generation.deterministic = True
