@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,6 @@ DEAREST = 1000  # order values: no dearer order is worth proposing
 MOST_SPEND = 2**53  # float64 has no next whole unit beyond it
 DAY = 86_400_000_000  # microseconds
 
-T = TypeVar("T", bound=tuple[Any, ...])
 Known = Mapping[str, float | str]
 KnownColumns = Mapping[str, Values]  # of n customers, shape (n,) each; NaN is not known
 # Features that an outlook asks for where they do not decide.
@@ -64,10 +63,6 @@ class NextSegment(NamedTuple):
 
     by_orders: ByOrders | None
     by_spend: BySpend | None
-
-
-# A named tuple's own constructor is a call of Python's, which costs three times that.
-_new: Callable[[type[T], tuple[Any, ...]], T] = tuple.__new__
 
 
 class Decays(NamedTuple):
@@ -229,7 +224,7 @@ class Outlook:
             growing = self._growing_with_one_order
         day, done = _day(as_of)
         found = self._first_day(values, growing, nearest, done)
-        return _new(Decay, (day + timedelta(days=found[0]), found[1])) if found else None
+        return Decay(day + timedelta(days=found[0]), found[1]) if found else None
 
     def _first_day(self, values: Sequence[float], growing: Sequence[int], nearest: int, done: float) -> Step | None:
         if self._closed is not None:
@@ -277,8 +272,8 @@ class Outlook:
         orders, spend = self._first_purchases(values, purchases, nearest, dearest)
         if orders is None and spend is None:
             return None
-        by_orders = _new(ByOrders, (*orders, purchases.order_value)) if orders else None
-        return _new(NextSegment, (by_orders, _new(BySpend, spend) if spend else None))
+        by_orders = ByOrders(*orders, purchases.order_value) if orders else None
+        return NextSegment(by_orders, BySpend(*spend) if spend else None)
 
     def next_segments(self, values: Values, known: KnownColumns, nearest: Indices) -> NextSegments:
         """The same for n customers at once; `values` has shape (n, d), `nearest` (n,)."""
@@ -328,7 +323,7 @@ class Outlook:
         self, purchase: Moves, values: Sequence[float], purchases: _Purchases, better: frozenset[int], last: int
     ) -> tuple[int, int] | None:
         changes = [(index, move(purchases)) for index, move in purchase]
-        if any([value != value for _, motion in changes for value in motion]):  # noqa: C419  (faster)
+        if any(math.isnan(value) for _, motion in changes for value in motion):
             return None  # something is not known
         return self._pathfinder.first(values, changes, better, last)
 

@@ -1,7 +1,7 @@
 """How a request becomes a stored answer: the whole story of serving, top to bottom."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,11 +30,6 @@ from service.store.ulid import GivenIds, UlidFactory
 MOST_FAULTS = 20
 NO_ID = ""  # of an answer that is not stored
 CLOCK_SKEW = timedelta(days=1)  # a client's clock or time zone may be ahead; more is a wrong date
-
-
-# A named tuple's own constructor is a call of Python's, which costs three times that.
-_new_case: Callable[[type[Case], tuple[Any, ...]], Case] = tuple.__new__
-_new_row: Callable[[type[Assignment], tuple[Any, ...]], Assignment] = tuple.__new__
 NOTHING_IGNORED: Mapping[str, int] = {}
 _ONLY_FEATURES = "cannot be used here: this model takes features, the columns of the table of customers it is made of"
 
@@ -95,7 +90,7 @@ def case_of(request: SegmentRequest | DecodedRequest, served: ServedModel, now: 
     if 0.0 in features.values():  # -0.0 too, which equals it
         features = {name: 0.0 if value == 0.0 else value for name, value in features.items()}
     values = _deciding(features, served)
-    return _new_case(Case, (customer_id, as_of, values, features, NOTHING_IGNORED, None))
+    return Case(customer_id, as_of, values, features, NOTHING_IGNORED)
 
 
 def assign(case: AdmittedCase, served: ServedModel, ids: UlidFactory, now: datetime) -> Assigned:
@@ -262,13 +257,20 @@ def _row(
     next_best, next_name = served.names[second]
     features = to_json(case.features).decode()
     products = served.advice.own_products(case.bought, nearest) if case.bought else None
-    return _new_row(
-        Assignment,
-        (
-            assignment_id, case.customer_id, case.as_of, now, served.model.version, here, here_name, next_best,
-            next_name, round(confidence, 4), features, products,
-        ),
-    )  # fmt: skip
+    return Assignment(
+        id=assignment_id,
+        customer_id=case.customer_id,
+        as_of=case.as_of,
+        assigned_at=now,
+        model_version=served.model.version,
+        segment_id=here,
+        segment_name=here_name,
+        runner_up_id=next_best,
+        runner_up_name=next_name,
+        confidence=round(confidence, 4),
+        features=features,
+        products=products,
+    )
 
 
 def _milliseconds(moment: datetime) -> int:

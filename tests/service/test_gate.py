@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_type_hints
@@ -52,7 +52,10 @@ def guarded_ids(url: str) -> list[str]:
 def suppressing(request: pytest.FixtureRequest, store_url: str, models_dir: Path) -> Iterator[TestClient]:
     """A service whose customer 17850 was erased and suppressed."""
     moment = [NOW]
-    clock: Callable[[], datetime] = lambda: moment[0]  # noqa: E731
+
+    def clock() -> datetime:
+        return moment[0]
+
     with serving(settings_for(store_url, models_dir), clock) as client:
         assert client.post("/segment", json=by_features()).status_code == 200
         assert client.delete("/customers/17850?suppress=true").json()["suppressed"]
@@ -105,7 +108,10 @@ def test_a_batch_in_any_form(suppressing: TestClient, store_url: str, query: str
 def test_a_batch_that_goes_on_where_it_was_interrupted(store_url: str, models_dir: Path, sent: str) -> None:
     """Interrupted after all was stored and before that was noted; then the customer is suppressed."""
     moment = [NOW]
-    clock: Callable[[], datetime] = lambda: moment[0]  # noqa: E731
+
+    def clock() -> datetime:
+        return moment[0]
+
     body = SENT[sent][1](ITEMS)
     with serving(settings_for(store_url, models_dir), clock) as client, pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.batch_response.BatchTurn.end", _interrupted)
@@ -233,7 +239,7 @@ def test_only_the_gate_admits() -> None:
 
 
 def test_an_assignment_is_made_of_an_admitted_customer_only() -> None:
-    made = callers_of("Assignment", "Assignment._make", "_new_row")
+    made = callers_of("Assignment", "Assignment._make")
     assert made == {"service/assigning.py::_row", "service/forms/checked_columns.py::rows"}
     for function in (assigning.assign, assigning._row):
         assert get_type_hints(function)["case"] is AdmittedCase

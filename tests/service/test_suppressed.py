@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -198,7 +198,10 @@ def test_the_commands_suppress_list_and_lift(sqlite_url: str, models_dir: Path, 
 
 def test_old_answers_are_removed_once_a_day_by_one_of_many(sqlite_url: str, models_dir: Path) -> None:
     moment = [NOW]
-    clock: Callable[[], datetime] = lambda: moment[0]  # noqa: E731
+
+    def clock() -> datetime:
+        return moment[0]
+
     with serving(settings_for(sqlite_url, models_dir, retention_days=30), clock) as client:
         client.post("/segment", json=by_features())
     moment[0] += timedelta(days=31)

@@ -3,7 +3,6 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -114,7 +113,10 @@ def test_a_restored_backup_has_the_suppressions_and_erasures_made_since(
 ) -> None:  # fmt: skip
     backup = tmp_path / "backup.sqlite3"
     moment = [NOW]
-    clock: Callable[[], datetime] = lambda: moment[0]  # noqa: E731
+
+    def clock() -> datetime:
+        return moment[0]
+
     with serving(settings_for(sqlite_url, models_dir), clock) as client:
         for one in ("suppressed", "erased", "stays"):
             sent = {"idempotency-key": one}

@@ -1,6 +1,6 @@
 """What was erased and suppressed is so in a restored store too, on each database."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -139,7 +139,10 @@ def test_the_command_carries_over_from_a_database_by_its_url(
     store(engine, assignment("1"))
     PersonalData(before).erase("1", "me", NOW, suppress=True)
     monkeypatch.setenv("SEGMENTATION_DATABASE_URL", database_url)
-    run: Callable[[], int] = lambda: main(["db", "carry-suppressions", str(before.url)])  # noqa: E731
+
+    def run() -> int:
+        return main(["db", "carry-suppressions", str(before.url)])
+
     assert run() == 0
     assert capsys.readouterr().out == (
         "carried over from the database before: 1 customers suppressed, 0 suppressed no longer, 1 answers erased\n"
