@@ -121,7 +121,7 @@ def _ask(lines: Lines, conventions: Conventions, as_of: datetime, workspace: Wor
         table = table.left_join(duplicates.mutate(repeated=ibis.literal(True)), "line").drop("line_right")
         repeated = table.repeated.notnull()
     meanings = {status: conventions.meaning(status) for status in _spellings(lines, "status", conventions.meaning)}
-    placeholder = row.customer.lower().isin(list(conventions.placeholders)) if conventions.placeholders else False
+    placeholder = _is_placeholder(conventions.placeholders) if conventions.placeholders else False
     holds: dict[str, Any] = {
         "unreadable": row.unreadable.notnull() | row.quantity.isnull() | row.price.isnull() | row["at"].isnull(),
         "no_customer": row.customer.isnull() | placeholder,
@@ -152,6 +152,16 @@ def _is_any(field: str, values: Sequence[str]) -> Any:
     return row[field].isin(list(values)) if values else False
 
 
+def _is_placeholder(placeholders: Sequence[str]) -> Any:
+    """Whether the customer is one of the ids, in whatever case. Most ids are numbers, and are compared with few."""
+    is_number = (row.customer >= "0") & (row.customer < ":")
+    numbers = [one for one in placeholders if "0" <= one < ":"]
+    is_any = reduce(or_, (row.customer == one for one in numbers), ibis.literal(False))
+    return ibis.ifelse(
+        is_number, is_any, row.customer.lower().isin([one for one in placeholders if one not in numbers])
+    )
+
+
 def _numbered(letters: Sequence[str]) -> Any:
     """Whether the invoice is one of the letters, in upper or lower case, before digits."""
     if not letters:
@@ -175,8 +185,9 @@ def _kept(asked: Table, discount_codes: Sequence[str]) -> Table:
         goes["non_product"] &= ~is_discount
     kept = asked.mutate(is_return=is_return, is_discount=is_discount).filter(~reduce(or_, goes.values()))
     at = kept["at"].epoch_seconds().cast("float64") + (kept["at"].microsecond().cast("float64") / 1e6)
-    # An invoice has no space at its beginning, so that none is taken for a moment.
-    order = kept.invoice.fill_null(ibis.literal(" ") + at.cast("string"))
+    # An invoice has no space at its beginning, so that none is taken for a moment. Not `fill_null`, which would write
+    # every moment as text.
+    order = ibis.ifelse(kept.invoice.isnull(), ibis.literal(" ") + at.cast("string"), kept.invoice)
     return kept.select(
         "line", "customer", "product", "quantity", "price", "country", "is_return", "is_discount",
         at=at, order=order, value=(row.quantity * row.price).abs(),

@@ -66,7 +66,13 @@ class Workspace:
         """
         name = self.name(stem)
         kind = "TEMP TABLE" if temp else "TABLE"
-        self.backend.raw_sql(f'CREATE {kind} "{name}" AS {self.backend.compile(table)}')
+        # To the engine `1.0` is a decimal, and Ibis leaves out a cast that is none to itself.
+        columns = (
+            f'CAST("{column}" AS DOUBLE) AS "{column}"' if stored.is_floating() else f'"{column}"'
+            for column, stored in table.schema().items()
+        )
+        rows = self.backend.compile(table)
+        self.backend.raw_sql(f'CREATE {kind} "{name}" AS SELECT {", ".join(columns)} FROM ({rows})')  # noqa: S608
         stored: Table = self.backend.table(name)
         return stored
 

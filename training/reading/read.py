@@ -92,6 +92,8 @@ class _Stored:
     table: Any
     files: Sequence[SourceFile]
     unreadable: Sequence[str]
+    has_time: bool
+    perhaps_rounded: bool
 
 
 def _lines(
@@ -100,7 +102,8 @@ def _lines(
 ) -> Lines:  # fmt: skip
     typed = [part for group in stored.typed for part in group]
     columns = typed[0].part.columns
-    _refuse_rounded(stored.table, columns, typed[0].part.where)
+    if stored.perhaps_rounded:
+        _refuse_rounded(stored.table, columns, typed[0].part.where)
     table, meanings = stored.table, dict(statuses.meanings)
     plans = [one.plan for one in tables]
     if any(plan.first_row_only or plan.money == "order_total" for plan in plans) or columns.keys() & {
@@ -122,13 +125,12 @@ def _lines(
             "--column currency=NAME."
         )
     view = workspace.backend.create_view(workspace.name("lines"), table.select("line", *SCHEMA))
-    has_time = _has_time(view)
-    order_by: OrderBy = "invoice" if "invoice" in columns else "moment" if has_time else "day"
+    order_by: OrderBy = "invoice" if "invoice" in columns else "moment" if stored.has_time else "day"
     plan = import_plan(tables, statuses, _number_formats(typed), options.date_format, currency)
     return Lines(
         table=view,
         present=frozenset([*columns, *(["status"] if meanings else [])]),
-        has_time=has_time,
+        has_time=stored.has_time,
         rows=_rows(stored.files),
         fingerprint=tuple(stored.files),
         notes=(
@@ -189,25 +191,38 @@ def _store_all(
     typed: Sequence[Sequence[TypedPart]],
     workspace: Workspace,
 ) -> _Stored:
-    name = workspace.name("purchase_lines")
-    table = workspace.backend.create_table(name, schema=ibis.schema(RAW_SCHEMA))
-    files = [_store(source.opened, group, name, workspace) for source, group in zip(planned, typed, strict=True)]
-    numbered = table.select(line=table.rowid(), **{field: table[field] for field in RAW_SCHEMA})
-    view = workspace.backend.create_view(f"{name}_numbered", numbered)
-    return _Stored(typed, view, files, _unreadable(view))
+    # A column that is null throughout is not stored: it is in the view only.
+    used = frozenset[str]().union(*(part.fields for group in typed for part in group))
+    fields = [field for field in RAW_SCHEMA if field in used]
+    table = workspace.store("purchase_lines", typed[0][0].lines(fields))
+    rows, files = 0, []
+    for source, group in zip(planned, typed, strict=True):
+        for part in group:
+            if part is not typed[0][0]:
+                workspace.append(table.get_name(), part.lines(fields))
+        before, rows = rows, _count(table)
+        files.append(_source_file(source.opened, group, rows - before))
+    columns = {field: table[field] if field in used else ibis.null(kind) for field, kind in RAW_SCHEMA.items()}
+    numbered = table.select(line=table.rowid(), **columns)
+    view = workspace.backend.create_view(workspace.name("numbered_lines"), numbered)
+    ids = [view[field] for field in ("customer", "invoice", "product") if field in used]
+    figures = view.aggregate(
+        unreadable=view.unreadable.count(),
+        has_time=(view["at"] != view["at"].truncate("D")).any().fill_null(False),
+        # To look for the signs is many times cheaper than the patterns of rounded ids.
+        perhaps_rounded=ibis.or_(*(one.contains("+") | one.endswith(".0") for one in ids)).any().fill_null(False),
+    )
+    (seen,) = figures.to_pyarrow().to_pylist()
+    unreadable = _unreadable(view, seen["unreadable"])
+    return _Stored(typed, view, files, unreadable, seen["has_time"], seen["perhaps_rounded"])
 
 
-def _store(opened: Opened, typed: Sequence[TypedPart], name: str, workspace: Workspace) -> SourceFile:
-    """Append a file's rows to the table of that name."""
-    table = workspace.backend.table(name)
-    before = _count(table)
-    for part in typed:
-        workspace.append(name, part.lines())
+def _source_file(opened: Opened, typed: Sequence[TypedPart], rows: int) -> SourceFile:
     return SourceFile(
         name=opened.name,
         sha256=opened.sha256,
         bytes=opened.bytes,
-        rows=_count(table) - before,
+        rows=rows,
         left_out=sum(part.part.left_out for part in typed),
     )
 
@@ -226,10 +241,8 @@ def _check_same_fields(parts: Sequence[SourcePart]) -> None:
 def _refuse_rounded(table: Any, columns: Mapping[str, str], where: str) -> None:
     """Raise UnreadableSource for ids such as 6.21E+12: a spreadsheet rounded them, and different ones look alike."""
     fields = [field for field in ("customer", "invoice", "product") if field in columns]
-    # To look for the signs first is many times cheaper than the patterns, and in a filter alone they come first.
-    suspects = table.filter(ibis.or_(*(row[field].contains("+") | row[field].endswith(".0") for field in fields)))
     rounded = {field: row[field].re_search(f"{ROUNDED_ID}|{ROUNDED_FLOAT}") for field in fields}
-    counted = suspects.aggregate(
+    counted = table.aggregate(
         **{field: test.sum() for field, test in rounded.items()},
         **{f"{field}_line": row.line.min(where=test) for field, test in rounded.items()},
         **{f"{field}_value": row[field].min(where=test) for field, test in rounded.items()},
@@ -309,10 +322,6 @@ def _number_formats(typed: Sequence[TypedPart]) -> dict[str, str]:
     }
 
 
-def _has_time(table: Any) -> bool:
-    return bool((table["at"] != table["at"].truncate("D")).any().to_pyarrow().as_py())
-
-
 def _count(table: Any) -> int:
     return int(table.count().to_pyarrow().as_py())
 
@@ -332,10 +341,12 @@ def _absences(columns: Mapping[str, str], order_by: OrderBy, plan: ImportPlan) -
     return notes
 
 
-def _unreadable(numbered: Any) -> list[str]:
-    bad = numbered.filter(numbered.unreadable.notnull())
-    first = bad.order_by("line").select("line", "unreadable").limit(1).to_pyarrow().to_pylist()
-    if not first:
+def _unreadable(numbered: Any, count: int) -> list[str]:
+    if not count:
         return []
-    count, place = _count(bad), first[0]["line"] + 1
-    return [f"Rows holding a value that cannot be read: {count}; the first is row {place}: {first[0]['unreadable']}."]
+    bad = numbered.filter(numbered.unreadable.notnull()).order_by("line").select("line", "unreadable")
+    (first,) = bad.limit(1).to_pyarrow().to_pylist()
+    return [
+        f"Rows holding a value that cannot be read: {count}; the first is row {first['line'] + 1}: "
+        f"{first['unreadable']}."
+    ]

@@ -85,8 +85,8 @@ def may_be_one(table: Any, names: Sequence[str]) -> Any:
     texts = [table[column] for column in table.columns]
     # White space of ASCII sorts before "!", other white space is nearly never alone in a cell.
     perhaps_blank = [text.isnull() | (text < "!") | (text > "~") for text in texts]
-    # Most first cells are numbers, which are no labels: the pattern takes long.
-    no_number = perhaps_blank[0] | (texts[0].lower() != texts[0].upper())
+    # Most first cells are numbers (":" comes behind the digits), which are no labels: the pattern takes long.
+    no_number = perhaps_blank[0] | (texts[0] < "0") | (texts[0] >= ":") | texts[0].contains(" ")
     first = ibis.coalesce(*(trim(text, SPACES).nullif("") for text in texts), "").lower()
     is_label = ibis.ifelse(
         ibis.or_(*perhaps_blank), (first == "") | first.re_search(LABEL), texts[0].lower().re_search(ONLY_LABEL)

@@ -1,6 +1,6 @@
 """A part of a source together with how its texts are read: from here to lines it is one expression."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,19 @@ class TypedPart:
         """What decides how the part's texts are understood."""
         return self.date, self.numbers
 
-    def lines(self) -> Any:
-        """The part's rows in the columns of `RAW_SCHEMA`."""
+    @property
+    def fields(self) -> frozenset[str]:
+        """The columns of `RAW_SCHEMA` that are not null throughout."""
+        optional = {
+            "status": self.part.status is not None,
+            "rest": self.part.has_rest,
+            "order_amount": self._money == "order_total",
+            **{field: self._has(field) for field in (*IDENTIFIERS, "description", "order_discount", "refund")},
+        }
+        return frozenset(field for field in RAW_SCHEMA if optional.get(field, True))
+
+    def lines(self, fields: Sequence[str]) -> Any:
+        """The part's rows in so many of the columns of `RAW_SCHEMA`."""
         read = self._read(self._texts())
         quantity, price = self._quantity_and_price(read)
         values = {
@@ -54,7 +65,7 @@ class TypedPart:
             "order_discount": self._number(read, "order_discount"),
             "refund": self._number(read, "refund"),
         }
-        return read.select(**{name: value.cast(RAW_SCHEMA[name]) for name, value in values.items()})
+        return read.select(**{field: values[field].cast(RAW_SCHEMA[field]) for field in fields})
 
     def notes(self) -> list[str]:
         """Which columns were taken for what, and how dates and numbers are read."""
