@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from models.explanation import Explainer, Typical, outside_training
+from models.forecast.transitions import NextSegment
 from models.model import SegmentationModel
-from models.outlook import NextSegment
 from service.advice import Advice
 from service.assigned import Assigned
 from service.number_texts import share_text

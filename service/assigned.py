@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple, NewType
 
 from models.bought import Bought
-from models.outlook import Decay, NextSegment
+from models.forecast.transitions import Decay, NextSegment
 from service.store.assignment import Assignment
 
 

@@ -14,8 +14,8 @@ from models.category import expand
 from models.customer.customer_id import LONGEST, MISSING_IDS
 from models.features import FEATURE, MAIN_COUNTRY, Feature, compute_one
 from models.fold import fold
+from models.forecast.transitions import Decay, NextSegment, columns_of
 from models.line import Line
-from models.outlook import Decay, NextSegment, columns_of
 from models.scorer import Placement
 from service.assigned import AdmittedCase, Assigned, Case
 from service.errors import Fault, InvalidRequest

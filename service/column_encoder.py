@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.outlook import MOST_ORDERS, Decays, NextSegments
+from models.forecast.transitions import MOST_ORDERS, Decays, NextSegments
 from models.rounding import rounded
 from models.scorer import Placements
 from models.wording import measurer_of_many

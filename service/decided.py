@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
-from models.outlook import Decays, NextSegments
+from models.forecast.transitions import Decays, NextSegments
 from models.scorer import Placements
 from service.assigned import Assigned
 from service.forms.checked_columns import CheckedColumns

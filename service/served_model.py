@@ -8,8 +8,8 @@ from pydantic_core import from_json
 
 from models.category import collapse
 from models.explanation import Explainer
+from models.forecast.transitions import TransitionForecast
 from models.model import SegmentationModel
-from models.outlook import Outlook
 from models.playbook import Playbooks
 from service.advice import Advice
 from service.answer_encoder import AnswerEncoder
@@ -70,11 +70,11 @@ class Limits:
     transactions: int
 
 
-def _outlook(model: SegmentationModel) -> Outlook | None:
+def _outlook(model: SegmentationModel) -> TransitionForecast | None:
     """None for a table of customers: what its columns do in time, or with an order, nobody has said."""
     if model.manifest.source != "transactions":
         return None
-    return Outlook(model.scorer, [one.profitability_rank or 0 for one in model.segments])
+    return TransitionForecast(model.scorer, [one.profitability_rank or 0 for one in model.segments])
 
 
 def _codes(advice: str) -> str:

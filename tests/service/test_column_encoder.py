@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from models.forecast.transitions import NextSegments
 from models.model import SegmentationModel
-from models.outlook import NextSegments
 from service.column_encoder import ColumnEncoder
 from service.served_model import Limits, ServedModel
 

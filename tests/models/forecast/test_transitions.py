@@ -13,8 +13,17 @@ from models.axis import Axis
 from models.customer.conventions import FORMER_CONVENTIONS
 from models.features import FEATURES, NAMES, compute
 from models.fold import fold
+from models.forecast.transitions import (
+    HORIZON_DAYS,
+    MOST_ORDERS,
+    ByOrders,
+    BySpend,
+    Decay,
+    NextSegment,
+    TransitionForecast,
+    columns_of,
+)
 from models.line import Line
-from models.outlook import FAR, MOST_ORDERS, ByOrders, BySpend, Decay, NextSegment, Outlook, columns_of
 from models.scorer import Scorer
 from models.scorer_arrays import Membership, ScorerArrays
 from models.summary import Summaries
@@ -51,8 +60,8 @@ class Case(NamedTuple):
         return self.scorer.place(self.values).nearest
 
     @property
-    def outlook(self) -> Outlook:
-        return Outlook(self.scorer, self.ranks)
+    def outlook(self) -> TransitionForecast:
+        return TransitionForecast(self.scorer, self.ranks)
 
 
 def number(low: float, high: float) -> st.SearchStrategy[float]:
@@ -117,8 +126,8 @@ def cases(draw: st.DrawFn, closed: bool = False) -> Case:
 @given(cases(closed=True))
 def test_in_closed_form_the_same_is_found_as_step_by_step(case: Case) -> None:
     closed, stepwise = case.outlook, case.outlook
-    assert closed._closed is not None
-    stepwise._closed = None
+    assert closed._closed
+    stepwise._closed = False
     values = case.values
     assert closed.decay(values, case.known, case.as_of, case.nearest) == stepwise.decay(
         values, case.known, case.as_of, case.nearest
@@ -157,7 +166,7 @@ def after(orders: int, value: float, case: Case) -> int:
 
 @given(cases())
 def test_decay_is_the_first_midnight_at_which_the_scorer_says_another_segment(case: Case) -> None:
-    midnights = [MIDNIGHT + timedelta(days=number) for number in range(1, FAR + 1)]
+    midnights = [MIDNIGHT + timedelta(days=number) for number in range(1, HORIZON_DAYS + 1)]
     expected = next(
         (Decay(one.date(), on(one, case)) for one in midnights if on(one, case) != case.nearest),
         None,
@@ -201,7 +210,7 @@ def test_one_by_one_and_many_at_once_are_the_same(customers: list[Case], unknown
     scorer, ranks = customers[0].scorer, customers[0].ranks
     same = [case._replace(scorer=scorer, ranks=ranks) for case in customers]
     known = [{name: value for name, value in case.known.items() if name not in unknown} for case in same]
-    outlook = Outlook(scorer, ranks)
+    outlook = TransitionForecast(scorer, ranks)
     values, nearest = np.array([case.values for case in same]), np.array([case.nearest for case in same])
     rows = list(zip(same, known, strict=True))
     assert outlook.decays(values, columns_of(known), [case.as_of for case in same], nearest).listed() == [
@@ -227,9 +236,8 @@ def test_thousands_whose_one_order_has_another_gap_are_told_the_same_in_closed_f
             middles=[(middle / 4,) * 4 for middle in (-2.0, -0.5, 0.5, 2.0)],
         ),
     )
-    outlook, stepwise = Outlook(scorer, (4, 3, 2, 1)), Outlook(scorer, (4, 3, 2, 1))
-    assert outlook._closed_of_many is not None
-    stepwise._closed_of_many = None
+    outlook, stepwise = TransitionForecast(scorer, (4, 3, 2, 1)), TransitionForecast(scorer, (4, 3, 2, 1))
+    stepwise._closed = False
     n = 4_000
     recency = random.uniform(0, 300, n).round()
     values = np.column_stack([recency, np.ones(n), random.lognormal(6, 1, n), random.uniform(0, 300, n).round()])
@@ -251,11 +259,12 @@ def test_who_is_on_a_border_some_day_is_left_to_the_scorer() -> None:
             linear=(1.0, 0.0, 0.0), products=((0.0,) * 3,) * 3, middles=((border - 1, 0.0, 0.0), (border + 1, 0.0, 0.0))
         ),
     )
-    outlook = Outlook(scorer, (1, 2))
-    assert outlook._closed_of_many is not None
+    outlook = TransitionForecast(scorer, (1, 2))
     values, nearest = np.array([[10.0, 2.0, 50.0], [10.5, 2.0, 50.0]]), np.array([0, 0])
-    never, midnight = np.zeros(2, dtype=np.bool_), np.zeros(2)
-    found = outlook._closed_of_many.decays(values, never, nearest, FAR, midnight)
+    last, midnight = np.full(2, float(HORIZON_DAYS)), np.zeros(2)
+    scaled = list(scorer.scaled(values).T)
+    with np.errstate(all="ignore"):
+        found = outlook._leave_many.grow((0,), values[:, 0], scaled, nearest, last, midnight)
     assert found.doubtful.tolist() == [True, False]
     assert outlook.decays(values, {}, [MIDNIGHT] * 2, nearest).listed() == [
         outlook.decay(one, {}, MIDNIGHT, 0) for one in values.tolist()
@@ -267,7 +276,7 @@ NEAR_AND_FAR = scorer_of(("recency",), centres=((10.0,), (100.0,)))
 
 def test_a_customer_worked_out_by_hand() -> None:
     # Halfway between the centres is 55 days, which 50 days at noon are at noon five days later.
-    outlook = Outlook(NEAR_AND_FAR, (1, 2))
+    outlook = TransitionForecast(NEAR_AND_FAR, (1, 2))
     noon = datetime(2011, 12, 9, 12, tzinfo=UTC)
     assert outlook.decay([50.0], {}, noon, 0) == Decay(date(2011, 12, 15), 1)
     assert outlook.decay([200.0], {}, noon, 1) is None
@@ -279,14 +288,18 @@ def test_a_customer_worked_out_by_hand() -> None:
 def test_orders_and_spend_may_lead_to_different_segments() -> None:
     scorer = scorer_of(("frequency", "monetary"), centres=((1.0, 100.0), (40.0, 100.0), (1.0, 600.0)))
     known = {"average_order_value": 1.0}
-    found = Outlook(scorer, (3, 2, 1)).next_segment([1.0, 100.0], known, 0)
+    found = TransitionForecast(scorer, (3, 2, 1)).next_segment([1.0, 100.0], known, 0)
     assert found == NextSegment(ByOrders(20, 1, 1.0), BySpend(251, 2))
-    assert Outlook(scorer, (2, 3, 1)).next_segment([1.0, 100.0], known, 0) == NextSegment(None, BySpend(251, 2))
-    assert Outlook(scorer, (2, 1, 3)).next_segment([1.0, 100.0], known, 0) == NextSegment(ByOrders(20, 1, 1.0), None)
+    assert TransitionForecast(scorer, (2, 3, 1)).next_segment([1.0, 100.0], known, 0) == NextSegment(
+        None, BySpend(251, 2)
+    )
+    assert TransitionForecast(scorer, (2, 1, 3)).next_segment([1.0, 100.0], known, 0) == NextSegment(
+        ByOrders(20, 1, 1.0), None
+    )
 
 
 def test_the_best_segment_has_no_next() -> None:
-    outlook = Outlook(NEAR_AND_FAR, (1, 2))
+    outlook = TransitionForecast(NEAR_AND_FAR, (1, 2))
     assert outlook.next_segment([5.0], {"average_order_value": 30.0}, 0) is None
     assert outlook.next_segments(
         np.array([[5.0]]), columns_of([{"average_order_value": 30.0}]), np.array([0])
@@ -297,20 +310,20 @@ def test_the_best_segment_has_no_next() -> None:
     "known", [{}, {"frequency": 4.0}, {"average_order_value": 0.0}, {"frequency": 4.0, "monetary": -20.0}]
 )
 def test_without_an_order_value_there_is_no_next(known: dict[str, float]) -> None:
-    outlook = Outlook(NEAR_AND_FAR, (1, 2))
+    outlook = TransitionForecast(NEAR_AND_FAR, (1, 2))
     assert outlook.next_segment([200.0], known, 1) is None
     assert outlook.next_segments(np.array([[200.0]]), columns_of([known]), np.array([1])).listed() == [None]
 
 
 def test_net_spending_by_orders_stands_in_for_the_order_value() -> None:
     scorer = scorer_of(("monetary",), centres=((100.0,), (200.0,)))
-    found = Outlook(scorer, (2, 1)).next_segment([100.0], {"frequency": 5.0}, 0)
+    found = TransitionForecast(scorer, (2, 1)).next_segment([100.0], {"frequency": 5.0}, 0)
     assert found == NextSegment(ByOrders(3, 1, 20.0), BySpend(51, 1))
 
 
 def test_what_has_no_meaning_in_time_or_in_orders_has_no_outlook() -> None:
     scorer = scorer_of(("age", "income"), centres=((20.0, 100.0), (40.0, 200.0)))
-    outlook = Outlook(scorer, (2, 1))
+    outlook = TransitionForecast(scorer, (2, 1))
     known = {"recency": 3.0, "frequency": 2.0, "average_order_value": 30.0}
     assert outlook.decay([20.0, 100.0], known, MIDNIGHT, 0) is None
     assert outlook.next_segment([20.0, 100.0], known, 0) is None
@@ -320,7 +333,7 @@ def test_what_has_no_meaning_in_time_or_in_orders_has_no_outlook() -> None:
 
 def test_a_tenure_that_is_not_told_is_the_gaps_between_the_orders_and_the_wait_since_the_last() -> None:
     scorer = scorer_of(("recency", "frequency", "mean_gap"), centres=((90.0, 1.0, 300.0), (0.0, 20.0, 20.0)))
-    outlook, values = Outlook(scorer, (2, 1)), [50.0, 3.0, 100.0]
+    outlook, values = TransitionForecast(scorer, (2, 1)), [50.0, 3.0, 100.0]
     known = {"average_order_value": 30.0}
     told = outlook.next_segment(values, {**known, "tenure": 250.0}, 0)
     assert told is not None
@@ -340,13 +353,13 @@ def test_a_tenure_that_is_not_told_is_the_gaps_between_the_orders_and_the_wait_s
 )
 def test_the_mean_gap_grows_with_a_single_order_only(known: dict[str, float], grows: bool) -> None:
     scorer = scorer_of(("mean_gap",), centres=((10.0,), (100.0,)))
-    found = Outlook(scorer, (1, 2)).decay([50.0], known, MIDNIGHT, 0)
+    found = TransitionForecast(scorer, (1, 2)).decay([50.0], known, MIDNIGHT, 0)
     assert found == (Decay(date(2011, 12, 16), 1) if grows else None)
 
 
 def test_the_largest_figures_are_counted_to_the_unit() -> None:
     scorer = scorer_of(("monetary",), upper=(1e12,), centres=((0.0,), (1e12,)))
-    found = Outlook(scorer, (2, 1)).next_segment([-1e12], {"average_order_value": 1e12}, 0)
+    found = TransitionForecast(scorer, (2, 1)).next_segment([-1e12], {"average_order_value": 1e12}, 0)
     assert found == NextSegment(ByOrders(2, 1, 1e12), BySpend(1_500_000_000_001, 1))
 
 
@@ -390,7 +403,7 @@ def test_the_lines_themselves_say_so_on_the_day_and_after_the_purchase(lines: li
     if features is None:
         return
     values = [features[name] for name in SHOP.features]
-    outlook, nearest = Outlook(SHOP, (1, 2, 3, 4)), placed(lines, day(now))
+    outlook, nearest = TransitionForecast(SHOP, (1, 2, 3, 4)), placed(lines, day(now))
     decay = outlook.decay(values, features, datetime.fromtimestamp(day(now), UTC), nearest)
     if decay is not None:
         midnight = datetime(decay.on.year, decay.on.month, decay.on.day, tzinfo=UTC).timestamp()
