@@ -6,6 +6,11 @@ import os
 import pytest
 from hypothesis import settings
 
+# Before NumPy is imported, here and in all processes that tests start: tests run beside each other, and threads of theirs
+# that wait for one another take most of the time.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 pytest_plugins = ["tests.databases", "tests.realdata", "tests.published"]
 
 # Machines are noisy: what a test says is never how long it may take.

@@ -145,7 +145,7 @@ def written(file: Path, table: tuple[Cells, list[Cells]], delimiter: str, encodi
     return file
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     histories(), st.sampled_from(sorted(LAYOUTS)), st.sampled_from(sorted(LOCALES)), st.sampled_from(ENCODINGS),
     st.sampled_from(LINE_ENDS),

@@ -185,7 +185,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.lists(TEXTS, min_size=60, max_size=60))
 def test_whatever_is_in_a_column_that_describes_fit_and_score_read_the_same(
     workspace: Workspace, texts: list[str]

@@ -274,7 +274,7 @@ def columns(draw: st.DrawFn) -> tuple[NumberFormat, list[str], list[float]]:
     return locale, written, numbers
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(column=columns(), separated=st.booleans())
 def test_numbers_written_in_any_locale_read_back_exactly_or_are_asked_about(
     workspace: Workspace, column: tuple[NumberFormat, list[str], list[float]], separated: bool
