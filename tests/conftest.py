@@ -6,8 +6,8 @@ import os
 import pytest
 from hypothesis import settings
 
-# Before NumPy is imported, here and in all processes that tests start: tests run beside each other, and threads of theirs
-# that wait for one another take most of the time.
+# Before NumPy is imported, for all processes that tests start as well: tests run beside each other, and their threads
+# would mostly wait for one another.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
