@@ -242,10 +242,9 @@ class ClosedForm:
             by_spend = self.grow((money,), orders.monetary, once, nearest, dearest)
         step, becomes, doubtful = 0 * nearest, nearest, nearest < 0
         looked_for = nearest >= 0
-        columns: Sequence[Number] = [nearest, *orders, *scaled]
+        now, some, start = nearest, orders, scaled  # of those still looked for
         for t in range(1, most + 1):
-            now, some = columns[0], Orders(*columns[1:5])
-            places = once if t == 1 else self._ordered(list(columns[5:]), some, t)
+            places = once if t == 1 else self._ordered(list(start), some, t)
             if money is not None:
                 places[money] = self._scaled(money, some.monetary + t * some.value)
             at, beside = self._look(self._position_of(places))
@@ -258,7 +257,9 @@ class ClosedForm:
                 goes_on = m.negate(stops)
                 if not m.any(goes_on):
                     break
-                looked_for, columns = m.merge(looked_for, looked_for, goes_on), m.select(goes_on, columns)
+                looked_for = m.merge(looked_for, looked_for, goes_on)
+                now, *columns = m.select(goes_on, [now, *some, *start])
+                some, start = Orders(*columns[:4]), columns[4:]
         return Found(step, becomes, doubtful), by_spend
 
     def _at_once(self, scaled: Sequence[Number], nearest: Any) -> Found:

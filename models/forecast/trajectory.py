@@ -20,9 +20,9 @@ Indices = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
 ROUNDING = 1e-12  # of the largest squared distance; float64 errs by some 1e-15 of it
-INTERVALS = (40, 8)  # that are looked at at once: of few customers many, as each round has its price
-FEW = 16
-CUSTOMERS = 512  # at a time, so that what a round computes stays in the processor's cache
+INTERVALS = (40, 8)  # that are looked at at once: of few customers more, as each round has its price
+FEW = 16  # customers
+CUSTOMERS = 8192  # at a time, which takes some 25 MB
 
 # A feature's value after t > 0 steps is (a + b t) / (p + q t), written (a, b, p, q), numbers or arrays of shape (n,).
 # Either q = 0, b ≥ 0 and p > 0, or b = 0, p ≥ 0 and q > 0: the value is monotone in t.
