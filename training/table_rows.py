@@ -14,6 +14,7 @@ from models.table_reading import NOT_KNOWN, missing_numbers
 from training.errors import UnreadableSource
 from training.reading.engine_errors import worded
 from training.reading.source import open_file
+from training.reading.source_part import check_unchanged
 from training.reading.source_table import Choose, Opened
 from training.reading.text_columns import text
 from training.table_columns import ID, NUMBERED, match
@@ -107,6 +108,7 @@ def _stored(
     if numbered:
         fields[ID] = (table.rowid() + 1).cast("string")
     count = int(table.count().to_pyarrow().as_py())
+    check_unchanged(opened.name, parts, count)
     file = SourceFile(name=opened.name, sha256=opened.sha256, bytes=opened.bytes, rows=count, left_out=part.left_out)
     names = [name for name in part.columns.values() if name]
     return TableRows(

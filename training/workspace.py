@@ -72,7 +72,7 @@ class Workspace:
             for column, stored in table.schema().items()
         )
         rows = self.backend.compile(table)
-        self.backend.raw_sql(f'CREATE {kind} "{name}" AS SELECT {", ".join(columns)} FROM ({rows})')  # noqa: S608
+        self.backend.raw_sql(f'CREATE {kind} "{name}" AS SELECT {", ".join(columns)} FROM ({rows})')  # noqa: S608 (only names of this project)
         stored: Table = self.backend.table(name)
         return stored
 

@@ -18,7 +18,7 @@ Values = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
-HORIZON_DAYS = 1096  # three years: nobody plans for later
+HORIZON_DAYS = 1096  # three years
 MOST_ORDERS = 24
 DEAREST = 1000  # order values: no dearer order is worth proposing
 MOST_SPEND = 2**53  # float64 has no next whole unit beyond it

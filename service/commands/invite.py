@@ -45,7 +45,7 @@ def _first_response(service: RunningService) -> tuple[int, bytes] | None:
     """Whether the service is ready, once it answers; None if the process that started this one ends before."""
     parent = os.getppid()  # `make run` replaces it by the service
     while True:
-        time.sleep(INTERVAL)
+        time.sleep(INTERVAL)  # another process starts, and tells this one nothing: a connection shows that it has
         if os.getppid() != parent:
             return None
         try:

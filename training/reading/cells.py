@@ -31,7 +31,7 @@ def written(cell: object) -> str | None:
 
 
 def unambiguous(number: str) -> str:
-    """A number with a decimal point, such that nobody takes the point for one between thousands: `1.2340`."""
+    """The number, with a fourth decimal if it has three: the point in `1.2340` cannot separate thousands."""
     return f"{number}0" if _AMBIGUOUS.fullmatch(number) else number
 
 

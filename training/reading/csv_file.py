@@ -65,7 +65,7 @@ class _Odd:
 def read_csv(text: TextFile, workspace: Workspace) -> tuple[SourceTable, tuple[str, ...]]:
     """The text as a table whose columns are all text, and what is to be said of it. Raises UnreadableSource."""
     layout = _layout(text)
-    table, odd, removed = _load(text, layout, workspace)
+    table, rows, odd, removed = _load(text, layout, workspace)
     removed = replace(
         removed,
         totals=removed.totals + len(odd.totals),
@@ -78,7 +78,7 @@ def read_csv(text: TextFile, workspace: Workspace) -> tuple[SourceTable, tuple[s
         *_notes_on_lines(text.name, layout, odd),
         *removed.notes(text.name),
     ]
-    return SourceTable(text.name, layout.names, table, layout.delimiter == ";", odd.ragged), tuple(notes)
+    return SourceTable(text.name, layout.names, table, layout.delimiter == ";", odd.ragged, rows), tuple(notes)
 
 
 def _notes_on_lines(name: str, layout: _Layout, odd: _Odd) -> Iterator[str]:
@@ -143,8 +143,10 @@ def _rows(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], list[t
     return rows, places
 
 
-def _load(text: TextFile, layout: _Layout, workspace: Workspace) -> tuple[Any, _Odd, Removed]:
+def _load(text: TextFile, layout: _Layout, workspace: Workspace) -> tuple[Any, int | None, _Odd, Removed]:
     """All rows that have as many fields as the header and are no summaries, and what the other lines are.
+
+    Between the two is the number of rows of a view.
 
     Most files have neither: they stay where they are, and the table is a view of the file, because to store millions
     of rows twice takes longer than to take them apart twice.
@@ -164,9 +166,9 @@ def _load(text: TextFile, layout: _Layout, workspace: Workspace) -> tuple[Any, _
         else:
             view = _rows_of(text, layout, workspace)
         if not odd.uneven and not seen["odd"]:
-            return view, odd, Removed()
+            return view, seen["rows"], odd, Removed()
         table, removed = summary_rows.remove(workspace.store("rows", view), layout.names, text.name, workspace)
-        return table, odd, removed
+        return table, None, odd, removed
 
 
 def _rows_of(text: TextFile, layout: _Layout, workspace: Workspace, rejects: str | None = None) -> Any:

@@ -107,7 +107,7 @@ def part_of(planned: PlannedTable, statuses: Statuses) -> SourcePart:
     columns = {field: name for field, name in plan.columns.items() if field != "time"}
     return SourcePart(
         table.where, selected, columns, table.semicolons, table.left_out, plan.money, plan.discount,
-        _status(selected, plan, statuses), bool(rest),
+        _status(selected, plan, statuses), bool(rest), table.rows,
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from training.reading.plan import (
 )
 from training.reading.repeats import find_repeats
 from training.reading.source import open_sources
-from training.reading.source_part import SourcePart
+from training.reading.source_part import SourcePart, check_unchanged
 from training.reading.source_table import Opened
 from training.reading.survey import survey
 from training.reading.typed_part import TypedPart
@@ -201,6 +201,7 @@ def _store_all(
             if part is not typed[0][0]:
                 workspace.append(table.get_name(), part.lines(fields))
         before, rows = rows, _count(table)
+        check_unchanged(source.opened.name, [part.part for part in group], rows - before)
         files.append(_source_file(source.opened, group, rows - before))
     columns = {field: table[field] if field in used else ibis.null(kind) for field, kind in RAW_SCHEMA.items()}
     numbered = table.select(line=table.rowid(), **columns)

@@ -18,7 +18,7 @@ class SourceTable:
 
     `names` are those of the header, stripped, '' for a column without one. `table` is an Ibis table whose columns
     are `c0`, `c1` and so on in the same order, in the source's own types (text, where the source has only text).
-    `where` is what messages call the table; `semicolons` and `left_out` are as in `SourcePart`.
+    `where` is what messages call the table; `semicolons`, `left_out` and `rows` are as in `SourcePart`.
     """
 
     where: str
@@ -26,11 +26,13 @@ class SourceTable:
     table: Any
     semicolons: bool = False
     left_out: int = 0
+    rows: int | None = None
 
     def select(self, columns: Mapping[str, str]) -> SourcePart:
         """The part whose fields are those of `columns` (field to name in the header)."""
         fields = {field: self.table[f"c{self.names.index(name)}"] for field, name in columns.items()}
-        return SourcePart(self.where, self.table.select(**fields), columns, self.semicolons, self.left_out)
+        table = self.table.select(**fields)
+        return SourcePart(self.where, table, columns, self.semicolons, self.left_out, rows=self.rows)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,10 @@ from training.errors import UnreadableSource
 from training.reading.database import open_query
 from training.reading.lines import SCHEMA, Lines
 from training.reading.options import ReadOptions
+from training.reading.plan import PlannedSource, plan_source
 from training.reading.read import read
 from training.reading.source import open_file
+from training.reading.source_table import Opened
 from training.workspace import Workspace
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
@@ -594,6 +596,22 @@ def test_customers_without_purchases_are_refused(workspace: Workspace, real_data
 
 
 COLUMNS = "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID\n"
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "growing.csv"
+    file.write_text(COLUMNS + "1,A,1,2011-01-13,2.5,7\n")
+
+    def grow_and_plan(opened: Opened, options: ReadOptions) -> PlannedSource:
+        with file.open("a") as more:
+            more.write("2,A,1,2011-01-14,2.5,7\n")
+        return plan_source(opened, options)
+
+    monkeypatch.setattr("training.reading.read.plan_source", grow_and_plan)
+    with pytest.raises(UnreadableSource, match=r"growing\.csv changed while it was read: it had 1 rows at first and 2"):
+        read([str(file)], workspace)
 
 
 def test_what_only_later_rows_tell_is_found_all_the_same(
